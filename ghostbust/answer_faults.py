@@ -1,4 +1,4 @@
-"""What is wrong with an answer as an answer: empty, malformed, looping.
+"""What is wrong with an answer as an answer: empty, malformed, looping, with undefined names.
 
 The definitions are coarse, and the base has such answers too: only the difference to it means
 something, and only if it is larger than between the base and itself. Apart from `measure`, since
@@ -13,12 +13,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Tree
 
-from ghostbust.records import Answer, Context, Ecosystem
+from ghostbust.records import Answer, Context, Ecosystem, Sample
+from ghostbust.undefined_roots import javascript_roots, python_roots
 
-FAULTS = ("empty", "malformed", "looping")
+FAULTS = ("empty", "malformed", "looping", "undefined")
 REPEATS = 4
 """how often the same words come in a loop, without a gap"""
 LONGEST_LOOP = 40
@@ -65,25 +67,57 @@ def faults_of(answer: Answer) -> tuple[str, ...]:
         a sequence of up to 40 words comes 4 times or more without a gap, 12 words or more in
         all, one of them with a letter; numbers and bullets of list items don't count as words. Or
         one of up to 4 lines without letter or digit, blank ones aside, 8 lines or more in all.
+    undefined
+        code that uses a root which nothing in the answer binds (`undefined_roots`).
     """
+    return faults_of_form(answer) + ("undefined",) * bool(undefined_roots(answer))
+
+
+def faults_of_form(answer: Answer) -> tuple[str, ...]:
+    """The same without ``undefined``, which an answer of sound form may be: what training asks."""
     if not answer.sample.text.strip():
         return ("empty",)
     malformed, looping = is_malformed(answer), is_looping(answer.sample.text)
     return ("malformed",) * malformed + ("looping",) * looping
 
 
+def undefined_roots(answer: Answer) -> set[str]:
+    """The names of which an answer to a CODE prompt takes an attribute, or which it calls, though
+    nothing in its blocks of that language binds them.
+
+    Empty where one of the blocks doesn't parse, which is a fault by itself: it may bind anything.
+    """
+    sample = answer.sample
+    ecosystem = sample.prompt.ecosystem
+    if sample.prompt.context is not Context.CODE or is_malformed(answer):
+        return set()
+    code = _code_blocks(sample)
+    if ecosystem is Ecosystem.NPM:
+        read = ((_javascript_tree(block), block.closed) for block in code)
+        return javascript_roots((tree.root_node, whole) for tree, whole in read if tree)
+    if ecosystem is Ecosystem.PYPI:
+        parsed = ((_python_tree(block), block.closed) for block in code)
+        return python_roots((tree, whole) for tree, whole in parsed if tree)
+    return set()
+
+
 def is_malformed(answer: Answer) -> bool:
     """True for a malformed answer, as ``faults_of`` says."""
     sample = answer.sample
-    fenced = list(blocks(sample.text))
-    if any(not block.closed for block in fenced) and not sample.truncated:
+    if any(not block.closed for block in blocks(sample.text)) and not sample.truncated:
         return True
     if sample.prompt.context is not Context.CODE:
         return not answer.judged and not any(map(_is_item, sample.text.splitlines()))
-    ecosystem = sample.prompt.ecosystem
+    code = _code_blocks(sample)
+    return not code or not all(parses(block, sample.prompt.ecosystem) for block in code)
+
+
+def _code_blocks(sample: Sample) -> list[FencedBlock]:
+    """The blocks in the language that was asked for; without a fence, the whole answer."""
+    fenced = list(blocks(sample.text))
     fenced = fenced or [FencedBlock("", sample.text, closed=not sample.truncated)]
-    code = [block for block in fenced if block.label in _LABELS.get(ecosystem, ("",))]
-    return not code or not all(parses(block, ecosystem) for block in code)
+    labels = _LABELS.get(sample.prompt.ecosystem, ("",))
+    return [block for block in fenced if block.label in labels]
 
 
 def breaks_off(text: str) -> bool:
@@ -137,21 +171,22 @@ def blocks(text: str) -> Iterator[FencedBlock]:
 
 def parses(block: FencedBlock, ecosystem: Ecosystem) -> bool:
     """True where the block is code of the ecosystem's language, or the beginning of such."""
+    if ecosystem is Ecosystem.NPM:
+        return _javascript_tree(block) is not None
+    return _python_parses(_code_of(block), closed=block.closed)
+
+
+def _code_of(block: FencedBlock) -> str:
+    """The code without commands, and without the line in the middle of which it was cut off."""
     lines = block.code.splitlines()
     if not block.closed:
         del lines[-1:]  # it may end in the middle of a word
-    code = "\n".join("" if _is_command(line) else line for line in lines) + "\n"
-    if ecosystem is Ecosystem.NPM:
-        return _javascript_parses(code, block.label, closed=block.closed)
-    return _python_parses(code, closed=block.closed)
+    return "\n".join("" if _is_command(line) else line for line in lines) + "\n"
 
 
 def _python_parses(code: str, *, closed: bool) -> bool:
-    flags = ast.PyCF_ONLY_AST | (0 if closed else _INCOMPLETE)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of "\\d" and the like
-            compile(code, "<answer>", "exec", flags, dont_inherit=True)
+        _compiled(code, 0 if closed else _INCOMPLETE)
     except SyntaxError as exc:
         return not closed and "incomplete input" in str(exc)
     except (ValueError, RecursionError, MemoryError):  # a null byte; nested too deeply
@@ -159,12 +194,32 @@ def _python_parses(code: str, *, closed: bool) -> bool:
     return True
 
 
-def _javascript_parses(code: str, label: str, *, closed: bool) -> bool:
+def _compiled(code: str, flags: int = 0) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of "\\d" and the like
+        tree = compile(code, "<answer>", "exec", ast.PyCF_ONLY_AST | flags, dont_inherit=True)
+    return cast("ast.Module", tree)
+
+
+def _python_tree(block: FencedBlock) -> ast.Module | None:
+    """The tree of code that ``parses``: of a cut one as many of its first lines as are whole."""
+    lines = _code_of(block).splitlines()
+    while lines:
+        try:
+            return _compiled("\n".join(lines) + "\n")
+        except SyntaxError:
+            lines.pop()
+    return None
+
+
+def _javascript_tree(block: FencedBlock) -> Tree | None:
+    """The tree of the code, open brackets closed where it was cut off; None if it has errors."""
+    code, label = _code_of(block), block.label
     parser = _parser("tsx" if label == "tsx" else "ts" if label in ("ts", "typescript") else "js")
     tree = parser.parse(code.encode())
-    if tree.root_node.has_error and not closed:
+    if tree.root_node.has_error and not block.closed:
         tree = parser.parse((code + _missing_closers(tree.root_node)).encode())
-    return not tree.root_node.has_error
+    return None if tree.root_node.has_error else tree
 
 
 def _missing_closers(root: Node) -> str:

@@ -12,6 +12,7 @@ nothing about how it is stored; ``ghostbust.store`` does.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -371,6 +372,17 @@ class Measurement:
     inventing: int | None = None
     """answers with at least one invented name; None where that wasn't counted"""
 
+    @property
+    def all_names(self) -> float:
+        """Real, invented and unknown names per answer."""
+        return (self.refs + self.unknown) / self.answers if self.answers else 0.0
+
+    @property
+    def unknown_share(self) -> float:
+        """Of all names, those that could not be judged; NaN where nothing was named."""
+        named = self.refs + self.unknown
+        return self.unknown / named if named else math.nan
+
 
 @dataclass(frozen=True, slots=True)
 class SetSplit:
@@ -430,6 +442,28 @@ class GateResult:
     """the condition to pass, in words"""
     details: dict[str, float | int | str] = field(default_factory=dict)
 
+    @property
+    def test(self) -> str:
+        """Which test of this base it was: ``look 3, block 2 of 4, alpha 0.0042``.
+
+        Empty where that isn't stored: for what measured nothing, and in an older version's rounds.
+        """
+        known = {name: self.details[name] for name in _TEST if name in self.details}
+        said = (f"{value:.2g}" if isinstance(value, float) else value for value in known.values())
+        return ", ".join(f"{name} {text}" for name, text in zip(known, said, strict=True))
+
+    @property
+    def is_of_older_measure(self) -> bool:
+        """Whether an older version judged it, which counted installers as packages."""
+        now = _OF_TODAY.get(self.gate)
+        return now is not None and self.base is not None and now not in self.details
+
+
+_TEST = ("look", "block", "alpha")
+_OF_TODAY = {"hallucination": "base_installers", "volume": "all_ratio"}
+"""gates that count packages, and a detail that they have since they leave installers out"""
+OLDER_MEASURE = "an older measure, in which installers count as packages"
+
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
@@ -445,6 +479,14 @@ class GateReport:
         if verdicts == {GateVerdict.PASS}:
             return GateVerdict.PASS
         return GateVerdict.FAIL if GateVerdict.FAIL in verdicts else GateVerdict.INCONCLUSIVE
+
+    @property
+    def said_older(self) -> str:
+        """Which gates an older version judged by its measure, in a sentence; empty for none."""
+        older = [result.gate for result in self.results if result.is_of_older_measure]
+        if not older:
+            return ""
+        return f"Judged by {OLDER_MEASURE}, and by points, not bounds: {', '.join(older)}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,11 @@ MAY_BE_SETTLED = ("unreachable", "not-in-snapshot", Flag.PRIVATE_INDEX)
 REF_COLUMNS = ("line", "column", "ecosystem", "kind", "as written", "name", "flags")
 CHECKED_COLUMNS = ("name", "ecosystem", "verdict", "reason", "evidence", "nearest")
 FIGURES = (
-    "rate", "95 % interval", "volume", "real", "invented", "induced", "unknown", "answers",
+    "rate", "95 % interval", "inventing", "volume", "all", "real", "invented", "induced", "unknown",
+    "installers", "answers",
 )  # fmt: skip
-"""the columns of a table of measurements; ``induced``: inventions that the prompt named first"""
+"""the columns of a table of measurements; ``inventing``: answers that do; ``volume``, ``all``: real
+and all names per answer; ``induced``: inventions that the prompt named first"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,18 +350,26 @@ def figures(m: Measurement) -> tuple[str, ...]:
     return (
         f"{m.rate:.3f}",
         f"{m.ci95[0]:.3f} to {m.ci95[1]:.3f}",
+        "–" if m.inventing is None else str(m.inventing),
         f"{m.volume:.2f}",
+        f"{m.all_names:.2f}",
         str(m.real),
         str(m.absent + m.suspect),
         str(m.induced),
         said_unknown(m.unknown, m.local, m.unmapped),
+        "among real" if m.installers is None else str(m.installers),
         str(m.answers),
     )
 
 
 def measurement_document(measured: Measurement, *, contexts: bool = False) -> dict[str, object]:
     """A rate as JSON, never without its interval and volume; with each context's if asked."""
-    made = document_of(measured, without=("by_context",))
+    made = document_of(
+        measured,
+        without=("by_context",),
+        all_names=measured.all_names,
+        unknown_share=measured.unknown_share,
+    )
     if contexts:
         made["by_context"] = {
             context: measurement_document(m) for context, m in measured.by_context.items()

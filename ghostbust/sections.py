@@ -218,7 +218,9 @@ class GatesSection(Section):
     """What a candidate must show before it serves."""
 
     samples: int = Field(default=6, ge=2)
-    """answers to each held-out prompt: a real name is supported by the base's other ones"""
+    """answers to each held-out prompt in a block: a real name is supported by the base's others"""
+    blocks: int = Field(default=3, ge=1, le=10)
+    """blocks of answers at most: another one is asked where a gate can't tell and none failed"""
     min_drop: float = Field(default=0.5, gt=0, le=1)
     """least relative fall of the held-out hallucination rate that must be shown"""
     volume_low: float = Field(default=0.9, gt=0, le=1)
@@ -232,7 +234,7 @@ class GatesSection(Section):
     unknown_margin: float = Field(default=0.1, gt=0, lt=1)
     """largest rise of the shares of unknown and of unsupported names that is let through"""
     faults_margin: float = Field(default=0.1, gt=0, lt=1)
-    """largest rise of the share of empty, malformed or looping answers that is let through"""
+    """largest rise of the share of answers with a fault that is let through"""
     humaneval_tasks: int = Field(default=164, ge=0, le=164)
     """HumanEval tasks that are run; under 100 tasks in all two gates can't pass"""
     mbpp: str | None = None

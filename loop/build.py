@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -56,6 +56,17 @@ def draw(items: Sequence[Item], count: int, seed: int) -> list[Item]:
     if count >= len(items):
         return list(items)
     return random.Random(seed).sample(list(items), count)  # noqa: S311
+
+
+def draw_least_used(
+    tasks: Sequence[Task], count: int, seed: int, used: Mapping[str, int]
+) -> list[Task]:
+    """``count`` of the tasks, those first that were ``used`` least often, by id; as `draw`."""
+    drawn: list[Task] = []
+    for times in sorted({used.get(task.id, 0) for task in tasks}):
+        alike = [task for task in tasks if used.get(task.id, 0) == times]
+        drawn += draw(alike, count - len(drawn), seed)
+    return drawn
 
 
 def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = None) -> Judge:

@@ -4,6 +4,7 @@
 
     Task ─ask the base─▶ Answer ─select─▶ SetSplit ─unlearn by each method─▶ Candidate
          ─score, evaluate on held-out tasks─▶ MethodRun
+    held-out task ─ask the base in another way─▶ Answer ─evaluate─▶ Untrained
 
 It works in a home folder of its own, where nothing is gated and nothing serves: the rounds, the
 ledger and the deployed adapter of the user's home stay as they are. The same command again samples,
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,7 @@ from ghostbust.adapters import MANIFEST, read_adapter, read_copy
 from ghostbust.config import Config, override
 from ghostbust.documents import parse_json
 from ghostbust.errors import GhostbustError, HomeError, ModelError, TrainingError, UsageError
+from ghostbust.evaluation.comparators import Comparator
 from ghostbust.evaluation.comparisons import (
     Contest,
     Continual,
@@ -32,6 +34,7 @@ from ghostbust.evaluation.comparisons import (
     Lesson,
     MethodRun,
     RoundRun,
+    Untrained,
     known_code,
 )
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Figures
@@ -67,6 +70,9 @@ NO_NUMBERS = "the adapter's predictions aren't numbers"
 
 KEPT = "kept for comparison; a bench promotes nothing"
 
+TRAINER = "trainer"
+"""in the place of a method: the settings' ``trainer.command``"""
+
 
 @dataclass(frozen=True)
 class ComparePlan:
@@ -75,6 +81,7 @@ class ComparePlan:
     session: Session
     """of the bench's own home folder; the model runs in this process"""
     methods: Sequence[str]
+    """names of methods, and `TRAINER`; all but the last train in this process"""
     seeds: Sequence[int]
     """each draws the training tasks, what the base says of them, the sets, and the training"""
     train: Sequence[Task]
@@ -84,21 +91,32 @@ class ComparePlan:
     """all are asked"""
     equal_steps: bool
     """smaller batches for methods without repaired answers: as many optimizer steps, or more"""
+    holdout_samples: int
+    """answers of each model to each held-out prompt"""
     listener: Listener
+    rates: Sequence[float] = ()
+    """learning rates with each of which the methods but the settings' own train; none: theirs"""
+    comparators: Sequence[Comparator] = ()
 
 
 def compare_methods(plan: ComparePlan) -> Contest:
     """Trains by each method with each seed, and measures the adapters beside the base.
 
-    A run that fails has a reason instead of figures, and the others go on. Raises UsageError,
-    before anything is loaded, for a method that there isn't.
+    A run that fails has a reason instead of figures, and the others go on. Raises UsageError or
+    ConfigError, before anything is loaded, for a method or a rate that there can't be.
     """
-    for method in plan.methods:
-        _settings(plan.session.config, method, 0)
-    trained = list(_train(plan))
+    entrants = _entrants(plan)
+    trained = list(_train(plan, entrants)) if entrants else []
     made = [one.candidate for one in trained if one.candidate is not None]
     adapters = [(candidate.name, candidate.path) for candidate in made]
-    measured = measure_adapters(plan.session, plan.holdout, adapters, plan.listener)
+    config = override(plan.session.config, sampling__samples_per_prompt=plan.holdout_samples)
+    measured = measure_adapters(
+        replace(plan.session, config=config),
+        plan.holdout,
+        adapters,
+        plan.listener,
+        plan.comparators,
+    )
     runs = []
     for one in trained:
         run = MethodRun(one.method, one.seed, None, one.failure, None, None, (), None)
@@ -107,11 +125,32 @@ def compare_methods(plan: ComparePlan) -> Contest:
             run = replace(run, adapter=name, cost=_cost(one.candidate))
             run = measured.beside_base(run, name)
         runs.append(run)
-    return Contest(tuple(runs), measured.yardstick)
+    names = [one.name for one in plan.comparators]
+    return Contest(tuple(runs), measured.yardstick, tuple(map(measured.untrained, names)))
 
 
-def _train(plan: ComparePlan) -> Iterator[Trained]:
-    """The answers to each seed's tasks, then an adapter of them by each method."""
+def _entrants(plan: ComparePlan) -> dict[str, Config]:
+    """The settings of all that trains, by name: a method, ``method@rate``, or `TRAINER`."""
+    own = plan.session.config
+    here = own.model_copy(update={"trainer": own.trainer.model_copy(update={"command": ()})})
+    found: dict[str, Config] = {}
+    for method in plan.methods:
+        if method == TRAINER:
+            if not own.trainer.command:
+                raise UsageError("--method trainer: set trainer.command, the program that trains")
+            found[method] = own
+            continue
+        config = override(here, training__method=method)
+        if method == own.training.method or not plan.rates:
+            found[method] = config
+            continue
+        for rate in plan.rates:
+            found[f"{method}@{rate:g}"] = override(config, training__lr=rate)
+    return found
+
+
+def _train(plan: ComparePlan, entrants: Mapping[str, Config]) -> Iterator[Trained]:
+    """The answers to each seed's tasks, then an adapter of them by each entrant."""
     session, config = plan.session, plan.session.config
     plan.listener.begin(f"load {config.model.name}")
     base = session.load_local()
@@ -121,25 +160,27 @@ def _train(plan: ComparePlan) -> Iterator[Trained]:
         settings = sampling_settings(config, seed)
         watcher = session.watcher(base, settings, plan.listener, weights=True)
         answers = watcher.tasks(tasks, RunKind.SWEEP, reuse=True).answers
-        for method in plan.methods:
-            training = _settings(config, method, seed)
+        for name, own in entrants.items():
+            training = training_settings(own, seed)
             try:
                 # All answers are of train-side tasks, so no held-out prompts have to be kept away.
-                sets = choose_sets(config, training, answers)
+                sets = choose_sets(own, training, answers)
             except TrainingError as exc:
-                yield Trained(method, seed, None, str(exc))
+                yield Trained(name, seed, None, str(exc))
                 continue
-            plan.listener.begin(f"{method}, seed {seed}")
+            plan.listener.begin(f"{name}, seed {seed}")
             if plan.equal_steps and not training.weights.repair:
                 answers_in_all = len(sets.forget) + len(sets.retain)
                 fewer = training.answers_per_step * answers_in_all
                 fewer //= answers_in_all + len(sets.forget)
                 training = replace(training, answers_per_step=max(1, fewer))
-            yield train_once(session, sets, training, plan.listener)
-
-
-def _settings(config: Config, method: str, seed: int) -> TrainSettings:
-    return training_settings(override(config, training__method=method), seed)
+            try:
+                trained = train_once(replace(session, config=own), sets, training, plan.listener)
+            except ModelError as exc:
+                if name != TRAINER:
+                    raise
+                trained = Trained(name, seed, None, str(exc))  # what the program left is no adapter
+            yield replace(trained, method=name)
 
 
 def _cost(candidate: Candidate) -> Cost:
@@ -148,10 +189,10 @@ def _cost(candidate: Candidate) -> Cost:
     return Cost(
         answers=answers["forget"] + answers["retain"],
         forget=answers["forget"],
-        answers_per_step=facts["settings"]["answers_per_step"],
+        answers_per_step=None if "trainer" in facts else facts["settings"]["answers_per_step"],
         steps=candidate.steps,
         tokens=facts.get("tokens"),
-        looks=len(facts["looks"]),
+        looks=len(facts.get("looks", ())),  # a program of the user's notes none
         train_s=candidate.train_s,
     )
 
@@ -164,6 +205,7 @@ class Trained:
     """The result of training by one method with one seed."""
 
     method: str
+    """or what the bench calls it"""
     seed: int
     candidate: Candidate | None
     """None where it failed"""
@@ -189,6 +231,12 @@ class Measured:
         """The base again; None at temperature 0."""
         return self.whole(AGAIN)
 
+    def untrained(self, name: str) -> Untrained:
+        """A comparator that was asked."""
+        assert self.behaviour is not None
+        figures = self.behaviour.of(temperature := self.behaviour.temperatures[0])[name]
+        return Untrained(figures, self.behaviour.objections(name, temperature))
+
     def beside_base(self, run: Run, name: str) -> Run:
         """The run with the figures of its adapter, or with the reason why there are none."""
         figures = self.whole(name)
@@ -203,9 +251,13 @@ class Measured:
 
 
 def measure_adapters(
-    session: Session, holdout: Sequence[Task], adapters: Sequence[Chosen], listener: Listener
+    session: Session,
+    holdout: Sequence[Task],
+    adapters: Sequence[Chosen],
+    listener: Listener,
+    comparators: Sequence[Comparator] = (),
 ) -> Measured:
-    """The adapters beside the base on the held-out tasks, and their scores of known code.
+    """Adapters and comparators beside the base on held-out tasks; the adapters' scores of code.
 
     An adapter whose predictions aren't numbers isn't sampled.
     """
@@ -215,10 +267,18 @@ def measure_adapters(
         for adapter in adapters
         if all(math.isfinite(score.nll) for score in scores[adapter[0]].values())
     ]
-    if not sound:
+    if not sound and not comparators:
         return Measured(scores, None)
     temperature = session.config.sampling.temperature
-    plan = EvalPlan(session, holdout, sound, (temperature,), HELD_OUT_SEED, listener)
+    plan = EvalPlan(
+        session,
+        holdout,
+        sound,
+        (temperature,),
+        HELD_OUT_SEED,
+        listener,
+        comparators=comparators,
+    )
     return Measured(scores, evaluate_behaviour(plan, Session.load_local))
 
 
@@ -244,6 +304,8 @@ def train_once(
     }
     if former is not None:
         settings["former"] = [former.folder.name, former.fixed]
+    if command := session.config.trainer.command:
+        settings["trainer"] = list(command)
     if (before := _trained_before(session, method, seed, settings, sets)) is not None:
         return Trained(method, seed, before)
     round_id = rounds.start(model=model, method=method, seed=seed, settings=settings)

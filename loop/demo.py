@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ghostbust.loop.build import runnable_tasks, sampling_settings, training_settings
+from ghostbust.loop.build import (
+    gate_sampling,
+    runnable_tasks,
+    sampling_settings,
+    training_settings,
+)
 from ghostbust.loop.round import RoundOutcome, run_round
 from ghostbust.loop.round_steps import RoundPlan
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched
-from ghostbust.prompts import HOLDOUT_SEED, seed_tasks, split
+from ghostbust.prompts import seed_tasks, split
 from ghostbust.store.runs import RunKind
 
 
@@ -24,9 +29,6 @@ class DemoSize:
     """completions of each of their prompts"""
     holdout_tasks: int = 50
     """tasks that measure before and after"""
-    holdout_samples: int = 6
-    """completions of each of their prompts; with 2, volumes of the base's own draws differ by a
-    quarter (docs/log.md), which is the band of the gate"""
 
 
 FULL = DemoSize()
@@ -49,9 +51,8 @@ def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = F
     base = session.load_local()
     benchmark = runnable_tasks(session.config, session.cache_dir, listener)
     train, holdout = split(seed_tasks(), session.config.prompts.holdout_share)
-    drawn = sampling_settings(session.config, seed)
-    swept = replace(drawn, samples_per_prompt=size.train_samples)
-    measured = replace(drawn, samples_per_prompt=size.holdout_samples, seed=seed + HOLDOUT_SEED)
+    swept = replace(sampling_settings(session.config, seed), samples_per_prompt=size.train_samples)
+    measured = gate_sampling(session.config, seed)
     watch = session.watcher(base, swept, listener, weights=False)
 
     listener.begin(f"sweep {size.train_tasks} tasks for inventions")
@@ -59,4 +60,5 @@ def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = F
     listener.begin(f"ask {size.holdout_tasks} held-out tasks")
     before = replace(watch, settings=measured).tasks(holdout[: size.holdout_tasks], RunKind.DEMO)
     plan = RoundPlan(session, measured, training, listener, benchmark, train_run=run_id)
-    return DemoOutcome(before, run_round(plan, before, base))
+    outcome = run_round(plan, before, base)
+    return DemoOutcome(outcome.before, outcome)

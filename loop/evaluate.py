@@ -7,6 +7,7 @@
     Task ─ask the base─▶ Answer ─predict with and without the adapter─▶ Shift
     Task ─ask each, changed or under stress─▶ Answer ─compare─▶ Row
     suite ─ask each─▶ Answer ─compare─▶ Row
+    Task ─ask each─▶ Answer ─score its names by the base─▶ Relevance
 
 Answers are logged as those of a watch are. What the store has of an evaluation, of one that was
 interrupted too, isn't sampled again.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ghostbust.adapters import MANIFEST, WEIGHTS, read_adapter, read_copy, read_forgotten
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.behaviour import ModelAnswers, Row, measure_behaviour
+from ghostbust.evaluation.comparators import Comparator
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
 from ghostbust.evaluation.suites import compare_suite, stress
 from ghostbust.home import Home
@@ -39,6 +41,7 @@ from ghostbust.store.runs import RunKind
 if TYPE_CHECKING:
     from ghostbust.evaluation.locality import Shift
     from ghostbust.evaluation.persistence import ModelChange
+    from ghostbust.evaluation.relevance import Relevance
     from ghostbust.evaluation.utility import UtilityResult
     from ghostbust.gates.tasks import CodingTask
     from ghostbust.models.load import LoadedModel
@@ -69,6 +72,8 @@ class EvalPlan:
     coding: Sequence[CodingTask] = ()
     suites: Mapping[str, Sequence[Prompt]] = field(default_factory=dict)
     """the prompts of each external suite"""
+    comparators: Sequence[Comparator] = ()
+    """other ways to ask the base, which stand beside the adapters at the first temperature"""
 
 
 def choose_adapters(session: Session, wanted: Sequence[str]) -> list[Chosen]:
@@ -194,6 +199,11 @@ def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
         if temperature > 0:
             again = ask_prompts(plan, base, prompts, temperature, of_again, AGAIN)
             arms[temperature].append(ModelAnswers(AGAIN, again))
+    for one in plan.comparators:
+        heat = first if one.temperature is None else one.temperature
+        sent = [one.sent(prompt) for prompt in prompts]
+        said = ask_prompts(plan, base, sent, heat, of_adapters, one.name)
+        arms[first].append(ModelAnswers(one.name, one.to_tasks(said, prompts)))
     del base  # a second model may not fit beside it
     for name, folder in plan.adapters:
         adapted = _load(plan, (name, folder), load)
@@ -264,6 +274,34 @@ def evaluate_locality(plan: EvalPlan) -> dict[str, list[Shift]]:
         )
         del apart
     return found
+
+
+def evaluate_relevance(plan: EvalPlan) -> list[Relevance]:
+    """How much likelier the prompts make the names of each model, by the base's probabilities.
+
+    The answers are those that ``behaviour`` asks for at the first temperature, the base's with
+    another seed among them where that isn't 0. Raises UsageError for fewer than two tasks.
+    """
+    from ghostbust.evaluation.relevance import relevance
+
+    if len(plan.tasks) < 2:
+        raise UsageError("--section relevance compares prompts of different tasks; give two tasks")
+
+    of_base, of_again, of_adapters = (plan.seed + more for more in EVAL_SEEDS)
+    first = plan.temperatures[0]
+    base = _load(plan, None, Session.load_local)
+    models = {BASE: ask_tasks(plan, base, plan.tasks, first, of_base)}
+    prompts = prompts_of(models[BASE])
+    if first > 0:
+        models[AGAIN] = ask_prompts(plan, base, prompts, first, of_again, AGAIN)
+    del base  # a second model may not fit beside it
+    for chosen in plan.adapters:
+        adapted = _load(plan, chosen, Session.load_local)
+        models[chosen[0]] = ask_prompts(plan, adapted, prompts, first, of_adapters, chosen[0])
+        del adapted
+    scorer = _load(plan, None, Session.load_local)
+    plan.listener.begin(f"score the names of {len(prompts)} prompts by the base")
+    return relevance(scorer, models, seed=plan.seed)
 
 
 def evaluate_persistence(plan: EvalPlan) -> dict[str, list[Row]]:

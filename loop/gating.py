@@ -1,25 +1,32 @@
-"""GATE: a candidate on held-out prompts and on coding tasks, against the base."""
+"""GATE: a candidate on held-out prompts and on coding tasks, against the base.
+
+The gates on answers come first and are group-sequential: after each block of answers all of them
+judge all answers so far. One that fails ends it, since every gate has to pass; where all pass, no
+more is asked either. The gates on coding tasks, which cost more, are run where none has failed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from ghostbust.gates.coding import CodingGate, TaskResults
 from ghostbust.gates.faults import faults_gate
 from ghostbust.gates.hallucination import rate_gate
-from ghostbust.gates.interface import Completer, Look, Scorer, Subject
+from ghostbust.gates.interface import Look, Subject, inconclusive
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.unknown import unknown_gate
 from ghostbust.gates.volume import volume_gate
-from ghostbust.loop.signals import Listener
+from ghostbust.loop.signals import Listener, Silence
 from ghostbust.records import Answer, GateReport, GateResult, GateVerdict, Score
 from ghostbust.sections import GatesSection
 
 ON_TASKS = ("likelihood", "coding")
 """the gates on coding tasks; the others are on held-out answers"""
+
+BothAnswers = tuple[Sequence[Answer], Sequence[Answer]]
+"""the base's and the candidate's answers to the same prompts"""
 
 Gates = Callable[..., GateReport]
 """decides whether a candidate may serve: `run_gates`; others only where rounds are tested"""
@@ -31,21 +38,30 @@ def run_gates(
     *,
     candidate: str,
     models: tuple[Subject, Subject],
-    answers: tuple[Sequence[Answer], Sequence[Answer]],
+    blocks: Iterable[BothAnswers],
     seed: int,
     gated: int,
+    judged: Mapping[str, int],
     listener: Listener,
 ) -> GateReport:
     """Every gate's result, in a fixed order. A gate that can't measure is INCONCLUSIVE.
 
-    ``models`` and ``answers`` are the base's and the candidate's; ``seed`` draws the bootstraps;
-    ``gated`` counts the earlier rounds that were compared with this base.
+    ``models`` are the base and the candidate; ``blocks`` has their answers so far after each block,
+    and is read only as far as it takes; ``seed`` draws the bootstraps; ``gated`` counts the earlier
+    rounds that were compared with this base, and ``judged`` those that each prompt family judged.
     """
-    gates = _gates(limits, benchmark, answers, models, models, seed=seed, gated=gated)
-    results = []
-    for name, gate in gates.items():
-        listener.begin(f"gate: {name}")
-        results.append(gate())
+    results = _on_answers(limits, blocks, gated=gated, judged=judged, listener=listener)
+    failed = [result.gate for result in results if result.verdict is GateVerdict.FAIL]
+    coding, likelihood = _on_tasks(limits, benchmark, seed=seed, gated=gated)
+    if failed:
+        why = f"not run, since the candidate can't pass any more: {' and '.join(failed)} failed"
+        results.append(inconclusive("likelihood", why, likelihood.condition))
+        results.append(inconclusive("coding", why, coding.condition))
+    else:
+        listener.begin("gate: likelihood")
+        results.append(likelihood.run(*models))
+        listener.begin("gate: coding")
+        results.append(coding.run(*models))
     return GateReport(candidate, tuple(results))
 
 
@@ -60,31 +76,89 @@ def never_passed(
     """The gates that no candidate can pass, each with the reason; known before any training.
 
     They stay INCONCLUSIVE where the candidate answers just as the base does and both solve every
-    coding task: they have too little to measure with. ``base``: its held-out answers; None: not
-    asked yet, so only the gates on coding tasks are tried.
+    coding task: they have too little to measure with, even in the last block. ``base``: its answers
+    in the first block, in place of which come as many again for each other one; None: not asked
+    yet, so only the gates on coding tasks are tried.
     """
+    results: list[GateResult] = []
+    if base is not None:
+        look = replace(_look_on_answers(limits, gated), block=limits.blocks)
+        every = [*base] * limits.blocks
+        results += _judge(limits, (every, every), look, Silence())
     solved = TaskResults({task.task_id: True for task in benchmark}, "chat")
-    scores = {task.task_id: Score(1.0, 1) for task in benchmark}
-    gates = _gates(
-        limits, benchmark, (base or (), base or ()), (solved, solved), (scores, scores),
-        seed=seed, gated=gated,
-    )  # fmt: skip
-    tried = ON_TASKS if base is None else tuple(gates)
-    results = [gates[name]() for name in tried]
+    scores: TaskScores = {task.task_id: Score(1.0, 1) for task in benchmark}
+    coding, likelihood = _on_tasks(limits, benchmark, seed=seed, gated=gated)
+    results += [likelihood.run(scores, scores), coding.run(solved, solved)]
     return [result for result in results if result.verdict is GateVerdict.INCONCLUSIVE]
 
 
-def _gates(
+def _on_answers(
     limits: GatesSection,
-    benchmark: Sequence[CodingTask],
-    answers: tuple[Sequence[Answer], Sequence[Answer]],
-    solving: tuple[Completer | TaskResults, Completer | TaskResults],
-    scoring: tuple[Scorer | TaskScores, Scorer | TaskScores],
+    blocks: Iterable[BothAnswers],
     *,
-    seed: int,
     gated: int,
-) -> dict[str, Callable[[], GateResult]]:
-    """The gates by name, in the order in which they are run. Each pair: base, candidate."""
+    judged: Mapping[str, int],
+    listener: Listener,
+) -> list[GateResult]:
+    """The results after the block that decided, or the last one."""
+    results: list[GateResult] = []
+    families: set[str] = set()
+    for block, answers in enumerate(blocks, 1):
+        look = replace(_look_on_answers(limits, gated), block=block)
+        results = _judge(limits, answers, look, listener)
+        families = {answer.sample.prompt.family for answer in answers[0]}
+        verdicts = {result.verdict for result in results}
+        if GateVerdict.FAIL in verdicts or verdicts == {GateVerdict.PASS}:
+            break
+    # Said once: all of them judge the same answers.
+    return [_with_reuse(results[0], families, judged), *results[1:]]
+
+
+def _judge(
+    limits: GatesSection, answers: BothAnswers, look: Look, listener: Listener
+) -> list[GateResult]:
+    """The gates on held-out answers, in the order in which they are run."""
+    support = limits.samples - 1  # the same in every block
+    gates: dict[str, Callable[[], GateResult]] = {
+        "hallucination": lambda: rate_gate(*answers, min_drop=limits.min_drop, look=look),
+        "volume": lambda: volume_gate(
+            *answers,
+            low=limits.volume_low,
+            high=limits.volume_high,
+            context_low=limits.volume_context_low,
+            context_high=limits.volume_context_high,
+            support=support,
+            look=look,
+        ),
+        "unknown": lambda: unknown_gate(
+            *answers, margin=limits.unknown_margin, support=support, look=look
+        ),
+        "faults": lambda: faults_gate(*answers, margin=limits.faults_margin, look=look),
+    }
+    results = []
+    for name, gate in gates.items():
+        listener.begin(f"gate: {name}")
+        results.append(gate())
+    return results
+
+
+def _with_reuse(result: GateResult, families: set[str], judged: Mapping[str, int]) -> GateResult:
+    """The result, whose reason also says how many of its prompt families judged before."""
+    before = [judged[family] for family in families if judged.get(family)]
+    if not before:
+        return result
+    said = (
+        f"{len(before)} of the {len(families)} prompt families judged earlier candidates, the most"
+        f" used {max(before)} of them"
+    )
+    reused = {"families_reused": len(before), "most_reuse": max(before)}
+    return replace(result, reason=f"{result.reason}; {said}", details={**result.details, **reused})
+
+
+def _on_tasks(
+    limits: GatesSection, benchmark: Sequence[CodingTask], *, seed: int, gated: int
+) -> tuple[CodingGate, LikelihoodGate]:
+    """The gates on coding tasks."""
     look = look_of(limits, gated)
     coding = CodingGate(
         benchmark,
@@ -93,28 +167,19 @@ def _gates(
         max_new_tokens=limits.max_new_tokens,
         layers=limits.sandbox_layers,
     )
-    likelihood = LikelihoodGate(benchmark, margin=limits.likelihood_margin, look=look, seed=seed)
-    # Their prompts are largely those of the rounds before, so they share alpha unless told not to.
-    on_answers = replace(look, spends=limits.spend != "none")
-    volume = partial(
-        volume_gate,
-        low=limits.volume_low,
-        high=limits.volume_high,
-        context_low=limits.volume_context_low,
-        context_high=limits.volume_context_high,
-        look=on_answers,
-    )
-    return {
-        "hallucination": lambda: rate_gate(*answers, min_drop=limits.min_drop, look=on_answers),
-        "volume": lambda: volume(*answers),
-        "unknown": lambda: unknown_gate(*answers, margin=limits.unknown_margin, look=on_answers),
-        "faults": lambda: faults_gate(*answers, margin=limits.faults_margin, look=on_answers),
-        "likelihood": lambda: likelihood.run(*scoring),
-        "coding": lambda: coding.run(*solving),
-    }
+    return coding, LikelihoodGate(benchmark, margin=limits.likelihood_margin, look=look, seed=seed)
 
 
 def look_of(limits: GatesSection, gated: int) -> Look:
     """The look that follows ``gated`` others, and whether all of them share alpha."""
     spends = limits.spend == "rounds" or (limits.spend == "auto" and limits.mbpp is not None)
     return Look(limits.alpha, gated + 1, spends)
+
+
+def _look_on_answers(limits: GatesSection, gated: int) -> Look:
+    """The same of the gates on answers: they share alpha unless told not to.
+
+    Their prompts are largely those of the rounds before. Each earlier round counts as if it had
+    asked all of them (Bonferroni's bound holds however much is asked again).
+    """
+    return replace(look_of(limits, gated), spends=limits.spend != "none", blocks=limits.blocks)

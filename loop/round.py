@@ -37,8 +37,10 @@ class RoundOutcome:
     round_id: int
     candidate: Candidate
     report: GateReport
+    before: Watched
+    """the base on the held-out prompts"""
     after: Watched
-    """the candidate on the held-out prompts"""
+    """the candidate on the same"""
     promotion: Promotion | None
     """None where a gate or canary did not pass, or a person has to approve"""
 
@@ -48,21 +50,22 @@ def run_round(
 ) -> RoundOutcome:
     """Select, unlearn, gate, canary, promote.
 
-    ``before`` is the base on the held-out prompts. ``base``: None loads it where the gates need it.
-    ``left``: the interrupted round to continue; None begins one. Any error marks the round failed
-    and stores the reason. Ctrl-C and a busy lock only pause it.
+    ``before`` is the base on the held-out prompts, its first block of answers at least. ``base``:
+    None loads it where the gates need it. ``left``: the interrupted round to continue; None begins
+    one. Any error marks the round failed and stores the reason. Ctrl-C and a busy lock only pause
+    it.
     """
     round_id = _begin(plan, before) if left is None else left.id
     with _recorded(plan, round_id):
-        done = finished_steps(plan.session.store, round_id)
+        done = finished_steps(plan.session.store, round_id, before)
         candidate = done.candidate
         if candidate is None:
             sets = select_sets(plan, round_id, prompts_of(before.answers))
             candidate = unlearn(plan, round_id, sets)
-        report, after = done.gated or gate(plan, round_id, candidate, base, before)
-        publishing = canary(plan, round_id, candidate, report)
-        promotion = promote(plan, round_id, report, publishing)
-    return RoundOutcome(round_id, candidate, report, after, promotion)
+        gated = done.gated or gate(plan, round_id, candidate, base, before)
+        publishing = canary(plan, round_id, candidate, gated.report)
+        promotion = promote(plan, round_id, gated.report, publishing)
+    return RoundOutcome(round_id, candidate, gated.report, gated.before, gated.after, promotion)
 
 
 def next_round(
@@ -106,7 +109,8 @@ def next_round(
         if left is not None:  # a server that is away, say, is no fault of the round
             session.store.rounds.put_down(left.round.id)
         raise
-    return before, run_round(plan, before, base, None if left is None else left.round)
+    outcome = run_round(plan, before, base, None if left is None else left.round)
+    return outcome.before, outcome
 
 
 def _begin(plan: RoundPlan, before: Watched) -> int:

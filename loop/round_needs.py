@@ -118,7 +118,9 @@ def _answers(config: Config, tasks: Sequence[Task], ahead: Ahead) -> Iterator[tu
     most_tokens, training, gates = config.sampling.max_new_tokens, config.training, config.gates
     each = len(Context) * gates.samples
     held_out = min(ahead.most_holdout, len(holdout)) * each
-    yield held_out * (ahead.base + ahead.candidate), most_tokens
+    # The gates may take every block of both models, whatever is there of the first one.
+    further = 2 * (gates.blocks - 1) if ahead.gates else 0
+    yield held_out * (ahead.base + ahead.candidate + further), most_tokens
     if ahead.training and not config.trainer.command and training.probes >= FEWEST_PROBES:
         from ghostbust.unlearners.settings import most_looks
 

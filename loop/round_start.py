@@ -18,7 +18,7 @@ from ghostbust.errors import BudgetError, NotReadyError, TrainingError
 from ghostbust.loop.budget import noted
 from ghostbust.loop.build import (
     deployed_adapter,
-    draw,
+    draw_least_used,
     make_tasks,
     runnable_tasks,
     training_settings,
@@ -32,12 +32,12 @@ from ghostbust.loop.round_needs import (
     planned_holdout,
     what_comes,
 )
-from ghostbust.loop.round_steps import RoundPlan, train_answers
+from ghostbust.loop.round_steps import Gated, RoundPlan, train_answers
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watched, recalled
 from ghostbust.prompts import split
-from ghostbust.records import Candidate, GateReport, utc_now
+from ghostbust.records import Candidate, utc_now
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.runs import RunKind
@@ -66,8 +66,7 @@ class FinishedSteps:
     """What the steps of a round that are done have made."""
 
     candidate: Candidate | None = None
-    gated: tuple[GateReport, Watched] | None = None
-    """the report, and the candidate on the held-out prompts"""
+    gated: Gated | None = None
 
 
 def take_up(session: Session, listener: Listener) -> Left | None:
@@ -98,8 +97,11 @@ def take_up(session: Session, listener: Listener) -> Left | None:
     return Left(left, before, whole, planned_holdout(left, 0))
 
 
-def finished_steps(store: Store, round_id: int) -> FinishedSteps:
-    """What the store has of the round. Raises ModelError where its adapter was changed."""
+def finished_steps(store: Store, round_id: int, before: Watched) -> FinishedSteps:
+    """What the store has of the round, whose base answered ``before``.
+
+    Raises ModelError where its adapter was changed.
+    """
     row = store.rounds.get(round_id)
     made = None if row.adapter is None else store.rounds.adapter(row.adapter)
     report = store.rounds.gate_report(round_id) if row.state in SETTLED else None
@@ -112,7 +114,7 @@ def finished_steps(store: Store, round_id: int) -> FinishedSteps:
         return FinishedSteps(made.candidate)
     if report is None or row.after_run is None:
         raise TrainingError(f"round {round_id} lacks its gate report")
-    return FinishedSteps(made.candidate, (report, recalled(store, row.after_run)))
+    return FinishedSteps(made.candidate, Gated(report, before, recalled(store, row.after_run)))
 
 
 def round_settings(
@@ -238,7 +240,9 @@ def measure_base(
         return left.before, None
     session = plan.session
     _, holdout = split(make_tasks(session.config), session.config.prompts.holdout_share)
-    tasks = draw(holdout, most_holdout, plan.training.seed)
+    # Drawn anew for each round, since what judges again and again is fitted to in the end.
+    used = session.store.rounds.judged(session.config.model.name)
+    tasks = draw_least_used(holdout, most_holdout, plan.training.seed, used)
     plan.listener.begin(f"ask {len(tasks)} held-out tasks")
     model = noted(base, session.allowance)
     watcher = session.watcher(model, plan.sampling, plan.listener, weights=True)

@@ -10,7 +10,7 @@ from ghostbust.config import Config
 from ghostbust.errors import CanaryError, EndpointError, PublishError
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.loop.budget import noted
-from ghostbust.loop.gating import Gates, run_gates
+from ghostbust.loop.gating import BothAnswers, Gates, run_gates
 from ghostbust.loop.probe import VolumeProbe
 from ghostbust.loop.promote import let_serve
 from ghostbust.loop.publish import Publishing, bring_up, make_publishing
@@ -199,34 +199,57 @@ def _how_long(plan: RoundPlan, sets: SetSplit) -> str:
 # --- gate
 
 
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What the gates said, and what they judged."""
+
+    report: GateReport
+    before: Watched
+    """the base on the held-out prompts, as many answers as were judged"""
+    after: Watched
+    """the candidate on the same"""
+
+
 def gate(
     plan: RoundPlan, round_id: int, candidate: Candidate, base: LocalSampler | None, before: Watched
-) -> tuple[GateReport, Watched]:
+) -> Gated:
     """The candidate on the held-out prompts and the coding tasks, against the base on the same.
 
-    ``base``: None loads it.
+    ``before`` is the base's first block of answers, at least; both are asked for further blocks as
+    far as the gates read them. ``base``: None loads it.
     """
-    session = plan.session
+    session, most = plan.session, plan.session.config.gates.blocks
     plan.listener.begin("ask the candidate the held-out prompts")
     adapted = session.load_local((candidate.name, candidate.path))
     was, now = (
         noted(model, session.allowance) for model in (base or session.load_local(), adapted)
     )
+    ask_base = session.watcher(was, plan.sampling, plan.listener, weights=True)
+    ask = session.watcher(now, plan.sampling, plan.listener, weights=False)
     # An adapter's name is never used again: what it answered to these prompts, it answered here.
-    watcher = session.watcher(now, plan.sampling, plan.listener, weights=False)
-    after = watcher.prompts(prompts_of(before.answers), RunKind.GATE, reuse=True)
+    after = ask.prompts(prompts_of(before.answers), RunKind.GATE, reuse=True)
+
+    def blocks() -> Iterator[BothAnswers]:
+        nonlocal before, after
+        for block in range(1, most + 1):
+            if block > 1:
+                plan.listener.begin(f"ask both again: block {block} of {most} at most")
+            before, after = ask_base.up_to_block(before, block), ask.up_to_block(after, block)
+            yield before.answers, after.answers
+
     report = plan.gates(
         session.config.gates,
         plan.benchmark,
         candidate=candidate.name,
         models=(was, now),
-        answers=(before.answers, after.answers),
+        blocks=blocks(),
         seed=plan.training.seed,
         gated=session.store.rounds.gated(candidate.model),
+        judged=session.store.rounds.judged(candidate.model),
         listener=plan.listener,
     )
     session.store.rounds.add_gate_report(round_id, report, after.run_id)
-    return report, after
+    return Gated(report, before, after)
 
 
 # --- canary, promote
@@ -241,7 +264,9 @@ def canary(
     """
     session, rounds = plan.session, plan.session.store.rounds
     if report.verdict is not GateVerdict.PASS:
-        short = [f"{r.gate} {r.verdict}" for r in report.results if r.verdict != GateVerdict.PASS]
+        # Where one failed, it alone decided: others may not have been run, or not to their end.
+        worst = report.verdict
+        short = [f"{r.gate} {r.verdict}" for r in report.results if r.verdict == worst]
         rounds.set_state(round_id, RoundState.REJECTED, ", ".join(short))
         return None
     if session.config.daemon.promote == "review":

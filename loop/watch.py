@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 
 from ghostbust.extractors.extract import examine
 from ghostbust.loop.signals import log_ids
 from ghostbust.measure import measure
-from ghostbust.prompts import Task, first_prompts
+from ghostbust.prompts import Task, first_prompts, prompts_of
 from ghostbust.records import Answer, Context, Measurement, PackageRef, Prompt, Sample, content_id
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler, SamplingSettings
@@ -64,6 +64,29 @@ class Watcher:
         """
         return self._run(kind, list(first_prompts(tasks)), tasks, reuse=reuse)
 
+    def up_to_block(self, known: Watched, block: int) -> Watched:
+        """The first ``block`` blocks of a finished run, each with ``samples_per_prompt`` answers.
+
+        The first one is there already. What lacks of the others is asked and logged in the same
+        run, which stays finished; what an earlier process has logged isn't asked again.
+        """
+        prompts, each = prompts_of(known.answers), self.settings.samples_per_prompt
+        answers = {(a.sample.prompt.id, a.sample.number): a for a in known.answers}
+        for first in range(each, block * each, each):
+            settings = replace(self.settings, first_number=first)
+            if any((prompt.id, n) not in answers for prompt in prompts for n in settings.numbers):
+                with log_ids(run=known.run_id):
+                    asked = replace(self, settings=settings)._ask(known.run_id, prompts)
+                answers |= {(a.sample.prompt.id, a.sample.number): a for a in asked}
+        watched = self._watched(
+            known.run_id, [a for (_, number), a in answers.items() if number < block * each]
+        )
+        stored = self.store.runs.get(known.run_id).measurement
+        if stored is None or stored.answers < watched.measurement.answers:
+            self.store.runs.extend(known.run_id, watched.measurement)
+            self.store.tallies.refresh_repeats()
+        return watched
+
     def _run(
         self, kind: RunKind, prompts: Sequence[Prompt], tasks: Sequence[Task], *, reuse: bool
     ) -> Watched:
@@ -109,8 +132,9 @@ class Watcher:
         """The run's answers to prompts that have all of theirs, and the ids of these prompts."""
         logged: dict[str, dict[int, Answer]] = {key: {} for key in asked}
         for answer in self.store.answers.read(run_id=run_id):
-            if answer.sample.prompt.id in asked:
-                logged[answer.sample.prompt.id].setdefault(answer.sample.number, answer)
+            sample = answer.sample
+            if sample.prompt.id in asked and sample.number in self.settings.numbers:
+                logged[sample.prompt.id].setdefault(sample.number, answer)
         each = self.settings.samples_per_prompt
         whole = {key: found for key, found in logged.items() if len(found) == each}
         return [answer for found in whole.values() for answer in found.values()], set(whole)
@@ -135,7 +159,7 @@ class Watcher:
             "registry": self.judge.mode,
             **self.made_by,
         }
-        del settings["seed"]
+        del settings["seed"], settings["first_number"]
         return RunSpec(
             kind=kind,
             model=self.sampler.model,

@@ -311,8 +311,10 @@ def _round(store: Store, home: Home) -> str:
     candidate = Candidate(name, path, "made-up-model", "au", 7, 25, losses[-1], 61.5)
     store.rounds.add_candidate(round_id, candidate)
     reason = "ratio 1.02 [0.9, 1.1], <i>within</i> the | band, see http://evil.example"
+    details: dict[str, float | int | str] = {"ratio": 1.02, "all_ratio": 0.9}
+    details |= {"look": 2, "alpha": 0.0076}
     results = (
-        GateResult("volume", GateVerdict.PASS, reason, 1.0, 1.02, (0.9, 1.1), "0.8 to 1.25"),
+        GateResult("volume", GateVerdict.PASS, reason, 1.0, 1.02, (0.9, 1.1), "0.9", details),
         GateResult("coding", GateVerdict.INCONCLUSIVE, "not run", None, None, None, "at most 3 %"),
     )
     store.rounds.add_gate_report(round_id, GateReport(name, results))

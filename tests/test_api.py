@@ -227,7 +227,8 @@ def test_sweeps_and_rounds_have_the_documents_of_their_commands(
     )  # fmt: skip
     own = done.to_dict()
     assert list(own) == list(told)
-    assert (own["before"], own["gate"]["verdict"]) == (told["before"], told["gate"]["verdict"])
+    # The second round is judged by other held-out tasks: those that judged the fewest before.
+    assert own["gate"]["verdict"] == told["gate"]["verdict"]
     assert str(done).endswith(f"gates {done.outcome.report.verdict}, doesn't serve")
     assert issubclass(NotReadyError, GhostbustError)
 

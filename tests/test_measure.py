@@ -500,8 +500,10 @@ def test_values_of_families_have_the_spread_of_the_rate() -> None:
     values, _ = SideBySide.of(base, candidate).rates()
 
     def without(family: str) -> float:
-        sides = ([a for a in one if a.sample.prompt.family != family] for one in (base, candidate))
-        return float(SideBySide.of(*sides).rates()[0].mean())
+        own, other = (
+            [a for a in one if a.sample.prompt.family != family] for one in (base, candidate)
+        )
+        return float(SideBySide.of(own, other).rates()[0].mean())
 
     left = [without(family) for family in families]
     mean = sum(left) / 40

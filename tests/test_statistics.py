@@ -28,6 +28,7 @@ from ghostbust.statistics import (
     relative_drop,
     resampled_sums,
     shown_with_chance,
+    spreading_clusters,
     tango_upper_bound,
     widened_interval,
 )
@@ -393,3 +394,9 @@ def test_the_chance_to_show_something_is_that_of_simulated_tests() -> None:
     assert said == pytest.approx(shown, abs=0.02)
     assert shown_with_chance(np.ones(9), 0.1, 0.05) == 1
     assert shown_with_chance(np.ones(1), 0.1, 0.05) == shown_with_chance(np.ones(9), 0, 0.05) == 0
+
+
+def test_a_spread_is_made_of_as_many_clusters_as_are_far_from_the_mean() -> None:
+    assert spreading_clusters(np.array([1.0, -1.0] * 5)) == pytest.approx(10)
+    assert spreading_clusters(np.array([0.0] * 8 + [9.0, -9.0])) == pytest.approx(2)
+    assert spreading_clusters(np.ones(4)) == 0

@@ -30,7 +30,10 @@ _COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 @adapters.command("list")
 @invoked_with("home", "as_json")
 def list_adapters(cli: Invocation) -> None:
-    """List the adapters, newest first; the deployed one is marked."""
+    """List the adapters, newest first; the deployed one is marked.
+
+    Of those that wait for approval also what each gate showed.
+    """
     store = cli.open_store()
     deployed, rows = store.promotions.deployed(), store.rounds.adapters()
     cli.output.table(
@@ -44,6 +47,10 @@ def list_adapters(cli: Invocation) -> None:
         ),
     )  # fmt: skip
     cli.output.line(f"serves: {deployed or 'the base'}")
+    for row in rows:
+        report = store.rounds.gate_report(row.round_id)
+        if report is not None and store.rounds.get(row.round_id).state == "waiting":
+            print_gates(cli.output, report, title=f"{row.candidate.name} waits for approval")
     documents = [_document(row, deployed) for row in rows]
     cli.output.document({"deployed": deployed, "adapters": documents})
 
@@ -183,7 +190,7 @@ def status(cli: Invocation) -> None:
         raise typer.Exit(FINDINGS)
 
 
-def print_gates(output: Output, report: GateReport) -> None:
+def print_gates(output: Output, report: GateReport, *, title: str | None = None) -> None:
     """What each gate of a report said, a row each."""
     output.table(
         ("gate", "verdict", "base", "candidate", "why"),
@@ -193,11 +200,14 @@ def print_gates(output: Output, report: GateReport) -> None:
                 cell(one.verdict, _COLOURS[one.verdict]),
                 None if one.base is None else f"{one.base:.3f}",
                 None if one.candidate is None else f"{one.candidate:.3f}",
-                one.reason,
+                f"{one.reason} ({one.test})" if one.test else one.reason,
             )
             for one in report.results
         ),
+        title=title,
     )
+    if report.said_older:
+        output.line(report.said_older)
 
 
 def _publishing(cli: Invocation, store: Store) -> Publishing:

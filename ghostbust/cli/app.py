@@ -30,6 +30,8 @@ COMMANDS = (
     ("check", "check:check", "Say of each package whether it is real.", "CheckCommand"),
     ("extract", "extract:extract",
      "List every place where a text names a package. Asks no registry."),
+    ("hook", "hook:hook",
+     "Answer a coding agent that is about to run a command or to write a file."),
     ("doctor", "doctor:doctor",
      "Check this installation, and say what to do about what is wrong."),
     ("adapters", "adapters:adapters", "List, show, promote, reject and roll back adapters."),

@@ -69,7 +69,19 @@ def unlearners(
         typer.Option(
             "--method",
             show_default="every one",
-            help="A method; may be repeated. A name that isn't known lists those there are.",
+            help="A method, or `trainer` for the settings' trainer.command; without training, the "
+            "base itself: base@0.3 at that temperature, base-instructed or base-instructed-last "
+            "with an instruction to name only what exists. May be repeated. A name that isn't "
+            "known lists those there are.",
+        ),
+    ] = None,
+    lr: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--lr",
+            show_default="the settings' training.lr",
+            help="Learning rate of the methods other than the settings' own; each of them trains "
+            "with it. May be repeated.",
         ),
     ] = None,
     seeds: SeedsOption = 3,
@@ -91,7 +103,19 @@ def unlearners(
         ),
     ] = None,
     holdout_tasks: HoldoutTasksOption = None,
-    samples: SamplesOption = None,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", min=1, help="Completions of each training prompt."),
+    ] = None,
+    holdout_samples: Annotated[
+        int | None,
+        typer.Option(
+            "--holdout-samples",
+            min=1,
+            show_default="the settings' gates.samples",
+            help="Completions of each held-out prompt by each model; of the base, twice as many.",
+        ),
+    ] = None,
     equal_steps: Annotated[
         bool,
         typer.Option(
@@ -105,35 +129,49 @@ def unlearners(
 ) -> None:
     """Train by each method on the same answers, and compare the adapters on held-out tasks.
 
-    Tasks are split by family; held out is the settings' prompts.holdout_share. Works in
-    HOME/bench, where nothing serves. Exits with 0 when it came to its end, whatever it found.
+    Beside them stand the base at other temperatures and with an instruction. Tasks are split by
+    family; held out is the settings' prompts.holdout_share. Works in HOME/bench, where nothing
+    serves. Exits with 0 when it came to its end, whatever it found.
     """
     need_local("comparing methods")
+    from ghostbust.evaluation.comparators import comparator_named, comparators, is_comparator
     from ghostbust.evaluation.comparisons import contest_tables, draw_contest
     from ghostbust.evaluation.figures import EvaluationSection
-    from ghostbust.loop.compare import ComparePlan, compare_methods
+    from ghostbust.loop.compare import TRAINER, ComparePlan, compare_methods
     from ghostbust.unlearners.methods import METHODS
 
     need_plots(plot)
     settings = _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
     train, holdout = _sides(settings, ecosystem, holdout_tasks, fresh=suite == FRESH)
+    if method:
+        methods = [name for name in method if not is_comparator(name)]
+        untrained = [comparator_named(name) for name in method if is_comparator(name)]
+    else:
+        methods = [one.name for one in METHODS] + [TRAINER] * bool(settings.trainer.command)
+        untrained = comparators(settings.sampling.temperature)
     with _bench(cli, _without_server(settings)) as (session, stages):
         plan = ComparePlan(
             session,
-            list(dict.fromkeys(method or (one.name for one in METHODS))),
+            list(dict.fromkeys(methods)),
             list(dict.fromkeys(seed or range(seeds))),
             train,
             min(train_tasks or len(train), len(train)),
             holdout,
             equal_steps,
+            holdout_samples or settings.gates.samples,
             stages,
+            rates=list(dict.fromkeys(lr or ())),
+            comparators=list(dict.fromkeys(untrained)),
         )
         found = compare_methods(plan)
     facts = {
         "methods": list(plan.methods),
+        "lr": list(plan.rates),
+        "comparators": [one.name for one in plan.comparators],
         "seeds": list(plan.seeds),
         "train_tasks": plan.train_tasks,
         "holdout_tasks": len(holdout),
+        "holdout_samples": plan.holdout_samples,
         "fresh": suite == FRESH,
         "equal_steps": equal_steps,
         "adapters": session.home.adapters,

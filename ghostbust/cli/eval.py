@@ -55,12 +55,14 @@ class SectionName(StrEnum):
     LOCALITY = "locality"
     PERSISTENCE = "persistence"
     SUITES = "suites"
+    RELEVANCE = "relevance"
 
 
 NEED_WEIGHTS = {
     SectionName.UTILITY: "how likely the model finds a text",
     SectionName.LOCALITY: "what the model predicts",
     SectionName.PERSISTENCE: "the model's weights",
+    SectionName.RELEVANCE: "how likely the model finds a name",
 }
 """sections that need the weights, and what of them a model server doesn't give"""
 NEED_ADAPTERS = (SectionName.LOCALITY, SectionName.PERSISTENCE)
@@ -344,6 +346,9 @@ def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> 
             asked = evaluate.evaluate_suites(plan)
             made = [tables.variant_table(suite, rows) for suite, rows in asked.items()]
             return EvaluationSection(name, tuple(made))
+        case SectionName.RELEVANCE:
+            found_relevance = evaluate.evaluate_relevance(plan)
+            return EvaluationSection(name, (tables.relevance_table(found_relevance),))
 
 
 def need_plots(folder: Path | None) -> None:

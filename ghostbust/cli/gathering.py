@@ -23,7 +23,6 @@ from ghostbust.cli.sources import (
     is_read,
     read_source,
     shown_address,
-    source_of_command,
     source_of_name,
 )
 from ghostbust.errors import UsageError
@@ -66,11 +65,13 @@ def gather(
             continue
         if Path(name).exists():
             gathered.notes.append(f"{name}: checked as a package; -f {name} checks the file")
-        _add(gathered, source_of_name(name))
+        add_source(gathered, source_of_name(name))
     for file in files:
         _add_path(gathered, file, exclude)
     if command is not None:
-        _add(gathered, source_of_command(command))
+        from ghostbust.cli.commands import source_of_command
+
+        add_source(gathered, source_of_command(command))
     return gathered
 
 
@@ -94,7 +95,7 @@ def is_path(word: str) -> bool:
     return "." in word and is_plain and not scan_name(word, Ecosystem.PYPI)
 
 
-def _add(gathered: Gathered, source: SourceText, depth: int = 0) -> None:
+def add_source(gathered: Gathered, source: SourceText, depth: int = 0) -> None:
     """A source, and the requirements files that it names, and those that they name."""
     gathered.sources.append(source)
     gathered.skipped += source.skipped
@@ -108,7 +109,8 @@ def _add(gathered: Gathered, source: SourceText, depth: int = 0) -> None:
         path = _place_of(source, file)
         if os.path.realpath(path) in gathered.seen:
             continue
-        if not Path(path).is_file() or depth >= _DEEPEST:
+        is_there = os.path.isfile(path)  # noqa: PTH113 (Path raises for a name that is too long)
+        if not is_there or depth >= _DEEPEST:
             if file.is_certain:
                 why = "too deep" if depth >= _DEEPEST else "no such file"
                 gathered.skipped.append(Unchecked(path, f"{named}, {why}"))
@@ -119,7 +121,7 @@ def _add(gathered: Gathered, source: SourceText, depth: int = 0) -> None:
         except UsageError:  # whose text may quote a file that isn't the checked folder's
             gathered.skipped.append(Unchecked(path, f"{named}, no requirements file"))
             continue
-        _add(gathered, inner, depth + 1)
+        add_source(gathered, inner, depth + 1)
 
 
 def _place_of(source: SourceText, file: NamedFile) -> str:
@@ -136,7 +138,7 @@ def _add_path(gathered: Gathered, path: str, exclude: Sequence[str]) -> None:
         return
     source = read_source(path)
     _note_read(gathered, path)
-    _add(gathered, source)
+    add_source(gathered, source)
 
 
 def _note_read(gathered: Gathered, path: str) -> None:
@@ -157,7 +159,7 @@ def _add_folder(gathered: Gathered, folder: str, exclude: Sequence[str]) -> None
         except UsageError as exc:
             gathered.skipped.append(Unchecked(path, str(exc).removeprefix(f"{path}: ")))
             continue
-        _add(gathered, source)
+        add_source(gathered, source)
     if not found.files:
         gathered.skipped.append(Unchecked(folder, "it holds no file of a kind that is read"))
     if found.others:

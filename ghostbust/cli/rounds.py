@@ -99,6 +99,7 @@ def print_round(output: Output, before: Watched, outcome: RoundOutcome) -> None:
         | {f"before, {k}": m for k, m in before.measurement.by_context.items()}
         | {f"after, {k}": m for k, m in outcome.after.measurement.by_context.items()},
     )
+    _print_comparison(output, before, outcome.after)
     print_gates(output, outcome.report)
     output.line(f"adapter: {outcome.candidate.path}")
     came_of_it = "not promoted"
@@ -107,6 +108,31 @@ def print_round(output: Output, before: Watched, outcome: RoundOutcome) -> None:
     elif outcome.report.verdict == "PASS":
         came_of_it = f"waits for `ghostbust adapters promote {outcome.candidate.name}`"
     output.line(f"gates: {outcome.report.verdict}; {came_of_it}")
+
+
+def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
+    """The candidate beside the base, by context: what it names of what the base supports."""
+    from ghostbust.evaluation.figures import shown
+    from ghostbust.measure import Named
+    from ghostbust.reports.figures import asked_of, compare
+
+    first, second = ([Named.of(answer) for answer in side.answers] for side in (before, after))
+    if asked_of(first) != asked_of(second):
+        return  # the gates say so
+    columns = (
+        "after beside before", "drop", "supported", "all", "more unknown", "more unsupported",
+    )  # fmt: skip
+    output.table(
+        columns,
+        (
+            (
+                one.context,
+                *map(shown, (one.drop, one.supported, one.all_names, one.unknown, one.unsupported)),
+            )
+            for one in compare(first, second)
+        ),
+        title="drop of the rate, names as a share of the base's, with 95 % intervals",
+    )
 
 
 @invoked_with("home", "config", "as_json", "quiet")
@@ -134,6 +160,8 @@ def demo(
         sampling__max_new_tokens=64,
         sampling__batch_rows=96,
         gates__max_new_tokens=256,
+        # three ask up to 3,600 more answers, and this model names too little to be sure even so
+        gates__blocks=1,
         # what fits into minutes on two cores
         training__max_answers=150,
         training__answers_per_step=5,

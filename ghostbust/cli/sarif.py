@@ -116,6 +116,16 @@ _KINDS = {
     GateVerdict.INCONCLUSIVE: ("open", "none"),
 }
 """kind and level of a gate's result"""
+_GATES = {
+    "hallucination": "The rate of invented names, among those that could be judged, has to fall.",
+    "volume": "Names that the base supports may not become fewer, nor names in all more.",
+    "unknown": "The shares of unknown names, and of real ones that the base doesn't support, may"
+    " not rise.",
+    "faults": "Empty, malformed and looping answers may not become more.",
+    "coding": "The candidate has to solve the coding tasks that the base solves.",
+    "likelihood": "Right solutions of coding tasks have to stay as likely.",
+}
+"""what each gate asks for"""
 _BY_VERDICT = {(rule.verdict, rule.reason): rule for rule in RULES}
 
 
@@ -285,6 +295,7 @@ def report_log(report: Report) -> dict[str, object]:
     results += [_gate_result(gate, result) for gate in report.gates for result in gate.results]
     gate_rules = [
         {"id": f"gate/{gate}", "shortDescription": {"text": _text(f"The gate {gate}")}}
+        | ({"fullDescription": {"text": _GATES[gate]}} if gate in _GATES else {})
         for gate in gates
     ]
     return _log(
@@ -323,5 +334,10 @@ def _gate_result(gate: GateReport, result: GateResult) -> dict[str, object]:
         "level": level,
         "message": {"text": _text(f"{gate.candidate}: {result.verdict}: {result.reason}")},
         "partialFingerprints": {REPORT_FINGERPRINT: content_id(gate.candidate, result.gate)},
-        "properties": {"base": result.base, "candidate": result.candidate},
+        "properties": {
+            "base": result.base,
+            "candidate": result.candidate,
+            "test": result.test,
+            "olderMeasure": result.is_of_older_measure,
+        },
     }

@@ -11,19 +11,16 @@ import codecs
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostbust.documents import parse_json, parse_toml
 from ghostbust.errors import UsageError
 from ghostbust.extractors.installers import (
-    InstallCommand,
-    not_looked_up,
     read_commands,
     with_indexes,
 )
-from ghostbust.extractors.interface import Language, Placed, word_set
+from ghostbust.extractors.interface import word_set
 from ghostbust.extractors.labels import (
     JAVASCRIPT_LABELS,
     SHELL_LABELS,
@@ -42,10 +39,9 @@ from ghostbust.extractors.manifests import (
     indexes_of,
     requirement_lines,
 )
-from ghostbust.extractors.names import is_placeholder, scan_name
 from ghostbust.extractors.shell import read_script
 from ghostbust.records import Ecosystem, PackageRef
-from ghostbust.registries.names import canonical_name, ref_of
+from ghostbust.registries.names import ref_of
 
 if TYPE_CHECKING:
     from ghostbust.extractors.extract import Extraction
@@ -56,7 +52,8 @@ STDIN = "-"
 MOST_BYTES = 8_388_608
 """bytes of a file that is read; reading them takes minutes, and some 50 times as much memory"""
 _LIST_SUFFIXES = (".txt", ".in")
-_TEXT_SUFFIXES = (*_LIST_SUFFIXES, ".md", ".markdown", ".rst", ".ini")
+_PROSE_SUFFIXES = (".md", ".markdown", ".rst")
+_TEXT_SUFFIXES = (*_LIST_SUFFIXES, *_PROSE_SUFFIXES, ".ini")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
 _OTHER_MANIFESTS = word_set(
     "cargo.toml cargo.lock go.mod go.sum gemfile composer.json pom.xml build.gradle "
@@ -70,7 +67,6 @@ _MARKS = {
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
-_DEEPEST_QUOTES = 3
 _MANGLED = 10
 """one character in so many that isn't UTF-8 makes a file no text"""
 
@@ -98,6 +94,28 @@ class NamedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """A folder whose own files say what a command installs: ``npm ci``, ``pip install -e .``."""
+
+    folder: str
+    """as the command has it; relative to where it runs"""
+    ecosystem: Ecosystem
+    unread: Unchecked
+    """what is said where nobody reads those files"""
+    is_certain: bool
+    """False where the command may as well install nothing: ``uv run`` outside of a project"""
+
+
+@dataclass(frozen=True, slots=True)
+class CalledScript:
+    """A file that a command runs: a shell's, or Python's by uv, which reads its header."""
+
+    path: str
+    folder: str
+    """that it is run in"""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceText:
     """A text and the packages that it names; no built-in imports."""
 
@@ -109,6 +127,9 @@ class SourceText:
     skipped: Sequence[Unchecked] = ()
     files: Sequence[NamedFile] = ()
     """what has to be read too"""
+    projects: Sequence[Project] = ()
+    """what a command installs without naming a package"""
+    scripts: Sequence[CalledScript] = ()
 
     @property
     def file(self) -> Path | None:
@@ -123,9 +144,6 @@ def read_source(source: str, *, is_given: bool = True, is_requirements: bool = F
     list of names. ``is_requirements``: whatever its name, it is a requirements file. Raises
     UsageError for a file that can't be read, or not as what its name says.
     """
-    # Imported here: names, which most calls give, need none of it.
-    from ghostbust.extractors.extract import Extraction, examine
-
     label = "requirements.txt" if is_requirements else label_of_file(source)
     suffix = Path(source).suffix
     if suffix in _UNREAD_SUFFIXES and label not in MANIFESTS and label not in LOCKS:
@@ -133,8 +151,19 @@ def read_source(source: str, *, is_given: bool = True, is_requirements: bool = F
             f"{source}: such {suffix} files aren't read; give a requirements file, a"
             " pyproject.toml, a package.json, a lock file or a text"
         )
-    text = read_text(source)
-    if why := _why_unread(source, label, text, is_given=is_given):
+    return source_of_text(source, read_text(source), label, is_given=is_given)
+
+
+def source_of_text(
+    source: str, text: str, label: str = "", *, is_given: bool = False
+) -> SourceText:
+    """The text of a file with the packages that it names, read by the name ``source``.
+
+    ``label``: how to read it, where its name doesn't say. Raises UsageError, as `read_source`.
+    """
+    label = label or label_of_file(source)
+    suffix = Path(source).suffix
+    if why := _whyunread_parts(source, label, text, is_given=is_given):
         return SourceText([], "", source, (Unchecked(source, why),))
     if is_given and (source == STDIN or (suffix in _LIST_SUFFIXES and label not in MANIFESTS)):
         label = _label_of_open(source, text)  # the name doesn't say what the text holds
@@ -142,19 +171,22 @@ def read_source(source: str, *, is_given: bool = True, is_requirements: bool = F
         found = Extraction(list(_requirements(source, text)))
     else:
         _check_syntax(source, label, text)
+        # Imported here: names, which most calls give, need none of it.
+        from ghostbust.extractors.extract import examine
+
         found = examine(text, filename=label if label in MANIFESTS or label in LOCKS else source)
         found = replace(found, refs=[ref for ref in found.refs if not ref.builtin])
-    skipped = tuple(_unread(found, text, source))
+    skipped = tuple(unread_parts(found, text, source))
     return SourceText(found.refs, text, source, skipped, tuple(_named_files(label, text)))
 
 
-def _why_unread(source: str, label: str, text: str, *, is_given: bool) -> str:
+def _whyunread_parts(source: str, label: str, text: str, *, is_given: bool) -> str:
     """Why a text isn't looked at; empty where it is."""
     if not text.strip("\ufeff \t\r\n"):
         return "it is empty" if is_given else ""
     if "\0" in text or text.count("\ufffd") * _MANGLED > len(text):
         return "it isn't text in UTF-8"
-    if Path(source).name.lower() in _OTHER_MANIFESTS or label in _OTHER_CODE:
+    if is_other_manifest(source) or label in _OTHER_CODE:
         return "packages of its language aren't looked up"
     return ""
 
@@ -251,7 +283,7 @@ def _named_files(label: str, text: str) -> Iterator[NamedFile]:
     yield from (NamedFile(path, number, True) for number, path in files_of(lines))
 
 
-def _unread(found: Extraction, text: str, what: str) -> Iterator[Unchecked]:
+def unread_parts(found: Extraction, text: str, what: str) -> Iterator[Unchecked]:
     """The parts that take too much to be read, so that what they name isn't among the refs."""
     for part in found.unread:
         line = text.count("\n", 0, part.start) + 1
@@ -266,72 +298,24 @@ def source_of_name(spec: str) -> SourceText:
     return SourceText([ref], spec)
 
 
-def source_of_command(command: str) -> SourceText:
-    """A shell command, the packages that it would install, and what of it isn't looked at.
-
-    Names such as ``foo`` are no placeholders here: somebody asks about this very command.
-    """
-    from ghostbust.extractors.extract import examine
-
-    script = _without_placeholders(command)
-    refs = []
-    found = examine(script, language=Language.SHELL)
-    for ref in found.refs:
-        raw = command[ref.start : ref.end]
-        name = ref.name if raw == ref.raw else canonical_name(ref.ecosystem, raw)
-        refs.append(replace(ref, raw=raw, name=name))
-    files: list[NamedFile] = []
-    skipped = list(_unread(found, command, "the command"))
-    for words in _commands(script):
-        installs = list(read_commands(words))
-        if not installs and (unseen := not_looked_up(words)):
-            skipped.append(Unchecked(*unseen))
-        for one in installs:
-            files += [NamedFile(file.value, 0, True) for file in one.files]
-            skipped += _passed_over(one)
-    if not (refs or files or skipped):
-        skipped.append(Unchecked(command.strip() or "the command", "it names no package"))
-    return SourceText(refs, command, skipped=skipped, files=files)
-
-
-def _without_placeholders(command: str) -> str:
-    """The command with another name, of the same length, in the place of each placeholder."""
-    words = ["".join(letters) for _, letters in groupby(command, str.isspace)]
-    for at, word in enumerate(words):
-        length = scan_name(word, Ecosystem.NPM)
-        if length and is_placeholder(word[:length]):
-            words[at] = "q" * length + word[length:]
-    return "".join(words)
-
-
-def _commands(script: str, depth: int = 0) -> Iterator[list[Placed]]:
-    """The simple commands of a script, and of those in its quotes."""
-    for words in read_script(script).commands:
-        yield words
-        for word in words if depth < _DEEPEST_QUOTES else ():
-            if " " in word.value:
-                yield from _commands(word.value, depth + 1)
-
-
-def _passed_over(command: InstallCommand) -> Iterator[Unchecked]:
-    """What an install command takes besides packages of a registry."""
-    for word in command.passed_over:
-        shown = shown_address(word.value)
-        yield Unchecked(f"{command.names} {shown}", "no package of a registry")
-    if not (command.found or command.files or command.passed_over):
-        yield Unchecked(command.names, "it names no package")
-    elif command.elsewhere:
-        yield Unchecked(command.names, "its packages come from no registry")
-
-
 def is_read(path: str) -> bool:
     """True for a file that is looked into when its folder is checked, by its name."""
     label, suffix = label_of_file(path), Path(path).suffix.lower()
     if label in MANIFESTS or label in LOCKS:
         return True
-    if Path(path).name.lower() in _OTHER_MANIFESTS:
+    if is_other_manifest(path):
         return False
     return is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES
+
+
+def is_other_manifest(path: str) -> bool:
+    """True for a dependency file of a language whose packages aren't looked up."""
+    return Path(path).name.lower() in _OTHER_MANIFESTS
+
+
+def is_prose(path: str) -> bool:
+    """True for a text that speaks of packages and installs none."""
+    return Path(path).suffix.lower() in _PROSE_SUFFIXES
 
 
 def read_text(source: str) -> str:

@@ -186,12 +186,14 @@ class RoundFigures:
     """the base's and the candidate's, by context; fewer where they weren't measured"""
     flips: Flips | None
     """None without runs of both on the same prompts"""
+    older: tuple[str, ...] = ()
+    """of which runs an older version printed another rate, a sentence each"""
 
 
 def read_figures(store: Store, one: Round) -> RoundFigures:
     """Reads the runs by which the round was judged, and its adapter's manifest."""
     # Here, because scipy comes with it, and most people never open the tab of rounds.
-    from ghostbust.reports.figures import figures_of
+    from ghostbust.reports.figures import figures_together, said_older
     from ghostbust.reports.subjects import gate_runs
     from ghostbust.reports.tables import losses_of
 
@@ -202,8 +204,9 @@ def read_figures(store: Store, one: Round) -> RoundFigures:
         round_id=one.id,
         losses=tuple(losses),
         missing=missing,
-        rates=tuple((name, figures_of(store, run)) for name, run in runs.items()),
+        rates=tuple(figures_together(store, runs).items()),
         flips=flips(*tallies) if len(tallies) == 2 else None,
+        older=tuple(said for run in runs.values() if (said := said_older(run))),
     )
 
 

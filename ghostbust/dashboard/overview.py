@@ -21,9 +21,11 @@ from ghostbust.dashboard.widgets import (
     percent,
     when,
 )
+from ghostbust.measure import said_measure
+from ghostbust.records import Measurement
 from ghostbust.sections import DaemonSection
 from ghostbust.store.rounds import RoundState
-from ghostbust.store.runs import RatePoint, Run, curve_names
+from ghostbust.store.runs import Curve, RatePoint, Run, curve_names
 from ghostbust.text import redact
 
 PLOT_ROWS: Final = 7
@@ -48,7 +50,15 @@ def overview(snapshot: StoreSnapshot, limits: DaemonSection) -> RenderableType:
         _rates(snapshot.latest_rates()),
         Text(),
         _runs(snapshot.runs),
+        *_older(snapshot),
     )
+
+
+def _older(snapshot: StoreSnapshot) -> list[Text]:
+    """What the mark at a rate means, where one has it."""
+    measured = [run.measurement for run in snapshot.runs if run.measurement is not None]
+    said = {point.measure for point in snapshot.latest_rates()} | set(map(said_measure, measured))
+    return [Text(f"* by {measure}", "dim") for measure in sorted(said - {""})]
 
 
 def rate_plot(points: Sequence[RatePoint]) -> RenderableType:
@@ -58,7 +68,7 @@ def rate_plot(points: Sequence[RatePoint]) -> RenderableType:
         return Text("no finished run has a rate yet")
     letters = _letters(known)
     marks = [
-        Mark(n, point.rate, *point.ci95, letters[point.model, point.adapter], _style(point))
+        Mark(n, point.rate, *point.ci95, letters[point.curve], _style(point))
         for n, point in enumerate(known)
     ]
     title = Text.assemble(("rate over time ", "bold"), f"{len(known)} runs, with 95 % intervals; ")
@@ -71,12 +81,12 @@ def rate_plot(points: Sequence[RatePoint]) -> RenderableType:
     return Group(title, Plot(marks, PLOT_ROWS, percent, first, last))
 
 
-def _letters(points: Sequence[RatePoint]) -> dict[tuple[str, str | None], str]:
-    """A letter for each model and adapter, the newest first: small for bases, o when used up.
+def _letters(points: Sequence[RatePoint]) -> dict[Curve, str]:
+    """A letter for each curve, the newest first: small for bases, o when used up.
 
     ``b`` is the newest base, ``A`` the newest adapter.
     """
-    newest = list(dict.fromkeys((point.model, point.adapter) for point in reversed(points)))
+    newest = list(dict.fromkeys(point.curve for point in reversed(points)))
     small, large = iter("bacdefghijklmnpqrstuvwxyz"), iter("ACDEFGHIJKLMNPQRSTUVWXYZ")
     bases = {who: next(small, "o") for who in newest if who[1] is None}
     return bases | {who: next(large, "o") for who in newest if who[1] is not None}
@@ -165,7 +175,7 @@ def _rates(points: Sequence[RatePoint]) -> RenderableType:
         table.add_row(
             cell(_label(point.model, point.adapter), _style(point)),
             cell(point.kind),
-            cell(percent(point.rate), "bold"),
+            cell(f"{percent(point.rate)}{'*' if point.measure else ''}", "bold"),
             cell(interval(point.ci95)),
             cell(f"{point.volume:.2f}"),
             cell(point.unknown),
@@ -187,10 +197,14 @@ def _runs(runs: Sequence[Run]) -> RenderableType:
             cell(run.spec.kind),
             cell(_label(run.spec.model, run.spec.adapter)),
             cell(run.status),
-            cell(None if measured is None else percent(measured.rate)),
+            cell(None if measured is None else _marked(measured)),
             cell(when(run.started)),
         )
     return table
+
+
+def _marked(measured: Measurement) -> str:
+    return f"{percent(measured.rate)}{'*' if said_measure(measured) else ''}"
 
 
 def _label(model: str, adapter: str | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -146,6 +146,8 @@ class AdapterView:
 
     row: AdapterRow
     round: Round
+    report: GateReport | None
+    """what its gates said; None where they weren't run, and where nobody is to decide"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +257,7 @@ class StoreReader:
                     RoundView(one, store.rounds.gate_report(one.id)) for one in rounds.values()
                 ),
                 adapters=tuple(
-                    AdapterView(row, rounds.get(row.round_id) or store.rounds.get(row.round_id))
-                    for row in store.rounds.adapters()
+                    _adapter_view(store, row, rounds) for row in store.rounds.adapters()
                 ),
                 **self._of_tab(store, query, page, deployed),
             )
@@ -348,6 +349,12 @@ class StoreReader:
             self._indexes[ecosystem] = None if snapshot is None else NearestNames(snapshot)
         index = self._indexes[ecosystem]
         return () if index is None else tuple(index.of(name))
+
+
+def _adapter_view(store: Store, row: AdapterRow, rounds: Mapping[int, Round]) -> AdapterView:
+    made = rounds.get(row.round_id) or store.rounds.get(row.round_id)
+    waits = made.state is RoundState.WAITING
+    return AdapterView(row, made, store.rounds.gate_report(made.id) if waits else None)
 
 
 def version_of(database: Path) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import partial
@@ -28,6 +29,7 @@ from ghostbust.dashboard.reading import (
 )
 from ghostbust.dashboard.table import StoreTable, TableRow
 from ghostbust.dashboard.widgets import (
+    MISSING,
     Mark,
     Plot,
     amount,
@@ -47,6 +49,11 @@ ROWS: Final = 7
 """lines of a plot"""
 MOST_STEPS: Final = 60
 """points of a loss curve; a longer one is thinned by means"""
+RATE_COLUMNS: Final = (
+    "con-\ntext", "model", "rate", "95 %", "inven-\nting", "suppor-\nted", "all", "un-\nknown",
+    "unsup-\nported", "instal-\nlers",
+)  # fmt: skip
+"""broken so that all fit 80 columns"""
 FLIPS_LISTED: Final = 6
 """prompts of each kind of flip that are listed"""
 LONGEST_METHOD: Final = 16
@@ -156,7 +163,10 @@ def figures_text(figures: RoundFigures | None) -> RenderableType:
 
 
 def frontier(rounds: Sequence[RoundView], chosen: int) -> RenderableType:
-    """Drop of the rate against volume of every gated round; this one is the full point."""
+    """Drop of the rate against supported names of every gated round; this one is the full point.
+
+    Rounds that an older measure judged are crosses: theirs are all real names.
+    """
     marks = []
     for view in rounds:
         drop = _detail(view.report, "hallucination", "drop")
@@ -164,16 +174,19 @@ def frontier(rounds: Sequence[RoundView], chosen: int) -> RenderableType:
         if drop is not None and ratio is not None:
             here = view.round.id == chosen
             char, style = ("●", "bold green") if here else ("○", "")
-            marks.append(Mark(ratio, drop, char=char, style=style))
+            older = view.report is not None and view.report.said_older
+            marks.append(Mark(ratio, drop, char="x" if older and not here else char, style=style))
     title = Text.assemble(
-        ("frontier ", "bold"), "drop of the rate over volume as a share of the base's; ● this round"
+        ("frontier ", "bold"),
+        "drop of the rate over supported names (the base's: 1); ● this round",
+        "\nx by an older measure, over real names" if any(m.char == "x" for m in marks) else "",
     )
     if not marks:
         return Group(title, Text("no round has both figures yet", "dim"))
     marks.sort(key=lambda mark: mark.char == "●")  # drawn last, over what lies at the same place
     base = Mark(1.0, 0.0, char="b", style="yellow")
     xs = [mark.x for mark in (*marks, base)]
-    left, right = f"volume {min(xs):.2f}", f"{max(xs):.2f}"
+    left, right = f"supported {min(xs):.2f}", f"{max(xs):.2f}"
     return Group(title, Plot([base, *marks], ROWS, percent, left, right))
 
 
@@ -189,24 +202,32 @@ def _detail(report: GateReport | None, gate: str, key: str) -> float | None:
 def _rates(figures: RoundFigures) -> RenderableType:
     if not figures.rates or not figures.rates[0][1]:
         return Text("no run of it on held-out prompts is stored", "dim")
-    table = bare_table()
-    table.add_column("context")
-    for model, _ in figures.rates:
-        name = "base" if model == "base" else "candidate"
-        for column in (f"{name} rate", "95 %", "volume"):
-            table.add_column(column, justify="right", no_wrap=True)
+    table = bare_table(gap=1)
+    for column in RATE_COLUMNS:
+        right = column not in RATE_COLUMNS[:2]
+        table.add_column(column, justify="right" if right else "left", no_wrap=right)
     for place, one in enumerate(figures.rates[0][1]):
-        row = [cell(one.context)]
-        for _, several in figures.rates:
-            if place < len(several):
-                same = several[place]
-                row += [
-                    cell(percent(same.rate.value), "bold"),
-                    cell(interval((same.rate.low, same.rate.high))),
-                    cell(f"{same.volume.value:.2f}"),
-                ]
-        table.add_row(*row)
-    return table
+        for model, several in figures.rates:
+            same = several[place] if place < len(several) else None
+            if same is None or same.supported is None or same.unsupported is None:
+                continue
+            table.add_row(
+                cell(one.context),
+                cell("base" if model == "base" else "adapter"),
+                cell(percent(same.rate.value), "bold"),
+                cell(interval((same.rate.low, same.rate.high))),
+                cell(percent(same.answer_rate.value)),
+                cell(_number(same.supported.value)),
+                cell(_number(same.all_names.value)),
+                cell(percent(same.unknown.value)),
+                cell(percent(same.unsupported.value)),
+                cell(same.counts.installers),
+            )
+    return Group(table, *(Text(said, "dim") for said in figures.older))
+
+
+def _number(value: float) -> str:
+    return MISSING if math.isnan(value) else f"{value:.2f}"
 
 
 def _flips(flips: Flips | None) -> RenderableType:
@@ -252,9 +273,9 @@ def _gates(report: GateReport | None) -> RenderableType:
             cell(result.verdict, STYLES[result.verdict]),
             cell(amount(result.base)),
             cell(amount(result.candidate)),
-            cell(result.reason),
+            cell(f"{result.reason} ({result.test})" if result.test else result.reason),
         )
-    return table
+    return Group(table, Text(report.said_older, "dim")) if report.said_older else table
 
 
 def _provenance(one: Round) -> RenderableType:
@@ -276,7 +297,7 @@ def _provenance(one: Round) -> RenderableType:
 
 class AdaptersPane(ListPane):
     """Every adapter, newest first, the deployed one marked; below, where the one under the cursor
-    lies, and what served when and why.
+    lies, what its gates showed if it waits for approval, and what served when and why.
     """
 
     tab, field, in_every_snapshot = "adapters", "adapter", True
@@ -287,12 +308,15 @@ class AdaptersPane(ListPane):
         Binding("a", "approve", "Approve"),
         Binding("x", "reject", "Reject"),
         Binding("r", "roll_back", "Roll back"),
+        Binding("j", "scroll(3)", "Down in it"),
+        Binding("k", "scroll(-3)", "Up in it"),
     ]
 
     def compose(self) -> ComposeResult:
         yield Static(id="adapters-title")
         yield StoreTable(*self.columns, id="adapters-table")
-        yield Static("no adapter yet", id="adapter-details")
+        with VerticalScroll(id="adapter-scroll", can_focus=False):
+            yield Static("no adapter yet", id="adapter-details")
         with VerticalScroll(id="moves-scroll", can_focus=False):
             yield Static(id="adapter-moves")
 
@@ -348,6 +372,10 @@ class AdaptersPane(ListPane):
             one = view.round
             lines.append(cell(view.row.candidate.path))
             lines.append(cell(f"round {one.id}, {one.state}: {one.reason}"))
+            for result in view.report.results if view.report is not None else ():
+                said = cell(clipped(result.gate, LONGEST_METHOD))
+                said.append(f" {result.verdict} ", STYLES[result.verdict])
+                lines.append(said.append_text(cell(result.reason)))
         return Text("\n").join(lines or [Text("no adapter yet")])
 
     def moved(self) -> None:

@@ -8,6 +8,8 @@ Nothing here looks up or stores; the loop does.
 ==============  ====================================================================
 behaviour       rates, supported and all names, which names, faults; base and adapter in a `Row`
 figures         the records of these, tables, and what is objected to
+relevance       how well the names fit the prompt, by the base's own probabilities
+agreement       install lines beside imports; named packages beside the code asked about
 locality        how far from the base, on package tokens and elsewhere
 persistence     what is left after quantising, merging and fine-tuning
 utility         coding tasks solved, and the likelihood of right solutions

@@ -15,16 +15,19 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from ghostbust.adapters import name_key
 from ghostbust.answer_faults import FAULTS, faults_of
+from ghostbust.evaluation.agreement import AskedCode, install_counts
 from ghostbust.evaluation.figures import (
     AGAIN,
     ALL,
     BASE,
     LEVEL,
+    Agreement,
     Behaviour,
     ChangeFromBase,
     Figures,
@@ -33,7 +36,7 @@ from ghostbust.evaluation.figures import (
     estimate,
     share_estimate,
 )
-from ghostbust.measure import BaseNames, NameCounts, measure, real_names
+from ghostbust.measure import BaseNames, NameCounts, measure, own_real_names
 from ghostbust.records import Answer, Context, Flag, Measurement, Prompt
 from ghostbust.samplers.interface import Sampler
 from ghostbust.statistics import (
@@ -51,6 +54,14 @@ COUNTED = (
     "installers",
 )  # fmt: skip
 """figures of an answer that are those of `NameCounts`"""
+AGREEMENT = {
+    "missing": ("install_missing", "install_imported"),
+    "unused": ("install_unused", "install_named"),
+    "agreeing": ("install_agreeing", "install_answers"),
+    "recall": ("needs_found", "needs_asked"),
+    "precision": ("needs_right", "needs_named"),
+}
+"""each figure of `Agreement` as a part and a whole"""
 WATCHED = (*FAULTS, "truncated")
 NAME_RESAMPLES = 1000
 """fewer than elsewhere: each is a row of as many names as occur"""
@@ -81,27 +92,49 @@ class ModelAnswers:
         """Its answers in one context, or in all."""
         return [a for a in self.answers if context in (None, a.sample.prompt.context)]
 
-    def counted(
-        self, names: BaseNames, forgotten: Collection[str], context: Context | None = None
-    ) -> CountTable:
-        """The counts of its answers in one context, or in all.
-
-        ``names``: of the base and the base again. ``new_invented`` and ``new_named`` leave the
-        ``forgotten`` names out.
-        """
+    def rows(self, base: Yardstick) -> list[dict[str, float]]:
+        """The counts of each answer."""
         own = self.name in (BASE, AGAIN)
-        chosen = [
-            (answer, faults)
+        return [
+            _row(answer, base, own=own) | faults
             for answer, faults in zip(self.answers, self.faults, strict=True)
-            if context in (None, answer.sample.prompt.context)
         ]
-        rows = [
-            _row(answer, forgotten, names.supported(answer, own=own)) | faults
-            for answer, faults in chosen
-        ]
-        columns = rows[0] if rows else {}
-        families = [answer.sample.prompt.family for answer, _ in chosen]
-        return CountTable(families, {name: [row[name] for row in rows] for name in columns})
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What the base says to the prompts, all its answers together."""
+
+    names: BaseNames
+    code: AskedCode
+
+    @classmethod
+    def of(cls, *models: ModelAnswers) -> Self:
+        """Of the base's answers, and of those of the base again."""
+        answers = [answer for model in models for answer in model.answers]
+        return cls(BaseNames(answers), AskedCode(answers))
+
+
+def counted(
+    model: ModelAnswers,
+    rows: Sequence[Mapping[str, float]],
+    forgotten: Collection[str],
+    context: Context | None = None,
+) -> CountTable:
+    """The counts of the model's answers in one context, or in all; ``rows`` are its own.
+
+    ``new_invented`` and ``new_named`` leave the ``forgotten`` names out.
+    """
+    chosen = [
+        (answer.sample.prompt.family, {**row, **_new(answer, forgotten)})
+        for answer, row in zip(model.answers, rows, strict=True)
+        if context in (None, answer.sample.prompt.context)
+    ]
+    columns = chosen[0][1] if chosen else {}
+    return CountTable(
+        [family for family, _ in chosen],
+        {name: [row[name] for _, row in chosen] for name in columns},
+    )
 
 
 def measure_behaviour(models: Mapping[float, Sequence[ModelAnswers]], *, seed: int) -> Behaviour:
@@ -114,11 +147,12 @@ def measure_behaviour(models: Mapping[float, Sequence[ModelAnswers]], *, seed: i
     found: list[Figures] = []
     for temperature, (base, *others) in models.items():
         again = next((one for one in others if one.name == AGAIN), base)
-        names = BaseNames([*base.answers, *again.answers])
+        yardstick = Yardstick.of(base, again)
+        rows = {model.name: model.rows(yardstick) for model in (base, *others)}
         asked = {answer.sample.prompt.context for answer in base.answers}
         contexts = (None, *(context for context in Context if context in asked))
         found += [
-            _figures(base, model, names, temperature, context, seed)
+            _figures(base, model, rows, temperature, context, seed)
             for model in (base, *others)
             for context in contexts
         ]
@@ -128,22 +162,28 @@ def measure_behaviour(models: Mapping[float, Sequence[ModelAnswers]], *, seed: i
 def _figures(
     base: ModelAnswers,
     model: ModelAnswers,
-    names: BaseNames,
+    rows: Mapping[str, Sequence[Mapping[str, float]]],
     temperature: float,
     context: Context | None,
     seed: int,
 ) -> Figures:
     forgotten = model.forgotten or frozenset()
-    counted = [one.counted(names, forgotten, context) for one in (base, model)]
-    before, after = draw_together(counted, seed=seed, resamples=RESAMPLES)
+    tables = [counted(one, rows[one.name], forgotten, context) for one in (base, model)]
+    before, after = draw_together(tables, seed=seed, resamples=RESAMPLES)
     compared = model is not base
-    families = len(set(counted[0].families))
+    families = len(set(tables[0].families))
     faults_before, faults = (
         {name: share(sums[name], sums["answers"]) for name in WATCHED} for sums in (before, after)
     )
     known_before, known = (
         distinct(one, context, seed=seed, resamples=NAME_RESAMPLES) for one in (base, model)
     )
+    agreement = {
+        name: share_estimate(share(after[part], after[whole]), clusters_of(tables[1], whole))
+        if after[whole][0]
+        else None
+        for name, (part, whole) in AGREEMENT.items()
+    }
     change = ChangeFromBase(
         drop=estimate(weighted_drop(before, after)),
         answer_drop=estimate(drop(before, after, "inventing", "answers")),
@@ -172,15 +212,16 @@ def _figures(
         unmapped=int(after["unmapped"][0]),
         installers=int(after["installers"][0]),
         distinct=int(known[0]),
-        rate=share_estimate(rate(after), clusters_of(counted[1], "named")),
+        rate=share_estimate(rate(after), clusters_of(tables[1], "named")),
         answer_rate=share_estimate(answer_rate(after), families),
         supported=estimate(per_answer(after, "supported")),
-        volume=estimate(volume(after)),
+        volume=estimate(per_answer(after, "real")),
         all=estimate(per_answer(after, "all")),
-        unsupported=share_estimate(unsupported(after), clusters_of(counted[1], "real")),
-        unknown=share_estimate(unknown(after), clusters_of(counted[1], "all")),
+        unsupported=share_estimate(unsupported(after), clusters_of(tables[1], "real")),
+        unknown=share_estimate(unknown(after), clusters_of(tables[1], "all")),
         naming=share_estimate(per_answer(after, "naming"), families),
         faults={name: share_estimate(values, families) for name, values in faults.items()},
+        agreement=Agreement(**agreement),
         change=change if compared else None,
         new_names=new_names if model.forgotten is not None else None,
         induced=Induced(
@@ -235,9 +276,8 @@ def _drawn(rows: Floats, seed: int, resamples: int) -> Floats:
     return np.vstack([rows.sum(axis=0), resampled_sums(rows, seed=seed, resamples=resamples)])
 
 
-def _row(answer: Answer, forgotten: Collection[str], supported: float) -> dict[str, float]:
-    counts = NameCounts.of_answer(answer)
-    new = NameCounts.of(
+def _new(answer: Answer, forgotten: Collection[str]) -> dict[str, float]:
+    counts = NameCounts.of(
         (
             one
             for one in answer.judged
@@ -246,6 +286,11 @@ def _row(answer: Answer, forgotten: Collection[str], supported: float) -> dict[s
         ),
         answer.sample.prompt,
     )
+    return {"new_invented": float(counts.invented), "new_named": float(counts.named)}
+
+
+def _row(answer: Answer, base: Yardstick, *, own: bool) -> dict[str, float]:
+    counts, supported = NameCounts.of_answer(answer), base.names.supported(answer, own=own)
     induced = {
         judged.lookup.name
         for judged in answer.judged
@@ -258,10 +303,9 @@ def _row(answer: Answer, forgotten: Collection[str], supported: float) -> dict[s
         "naming": float(bool(counts.real)),
         "induced": float(len(induced)),
         "not_induced": float(len(set(answer.invented) - induced)),
-        "new_invented": float(new.invented),
-        "new_named": float(new.named),
         "truncated": float(answer.sample.truncated),
     }
+    row |= install_counts(answer) | base.code.counts(answer)
     for context in Context:
         here = answer.sample.prompt.context is context
         row[f"invented {context}"] = row["invented"] * here
@@ -317,16 +361,6 @@ def per_answer(sums: Sums, column: str) -> Floats:
     return share(sums[column], sums["answers"])
 
 
-def volume(sums: Sums) -> Floats:
-    """Real names per answer, distinct within each."""
-    return per_answer(sums, "real")
-
-
-def volume_ratio(base: Sums, model: Sums) -> Floats:
-    """The model's volume / the base's. NaN where neither names a real package."""
-    return share(volume(model), volume(base))
-
-
 def unsupported(sums: Sums) -> Floats:
     """The share of the real names that the base doesn't name for the prompt."""
     return share(sums["unsupported"], sums["real"])
@@ -343,7 +377,7 @@ def distinct(model: ModelAnswers, context: Context | None, *, seed: int, resampl
     A model that says the base's likeliest names always has fewer. A resample has fewer names than
     the whole, so read it as a ratio of two models, which were resampled together.
     """
-    said = [(answer.sample.prompt.family, real_names(answer)) for answer in model.of(context)]
+    said = [(answer.sample.prompt.family, own_real_names(answer)) for answer in model.of(context)]
     names = {name: place for place, name in enumerate(sorted({n for _, r in said for n in r}))}
     families = {family: place for place, family in enumerate(sorted({f for f, _ in said}))}
     has = np.zeros((len(families), max(1, len(names))))  # (F, V)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ghostbust.answer_faults import FAULTS
+from ghostbust.evaluation.comparators import AFTER, BEFORE, INSTRUCTION
 from ghostbust.evaluation.figures import AGAIN, BASE, Estimate, Figures, Spread, Table, estimate
 from ghostbust.evaluation.plots import Panel, Series, draw, frontier, rate_by_round
 from ghostbust.evaluation.ways import Search, Way
@@ -25,6 +26,10 @@ Cells = dict[str, object]
 """one row: column to what stands in it"""
 
 AGAIN_NOTE = f"'{AGAIN}' is the base with another seed: what chance alone does."
+UNTRAINED_NOTE = (
+    f"'{BASE}@T' is the base at temperature T, '{BEFORE}' and '{AFTER}' the base told "
+    f'"{INSTRUCTION}" before the message or after it.'
+)
 LIKELIHOOD_NOTE = (
     "Likelihood: change of the canonical solutions' log-likelihood in percent of the base's; "
     "below 0 is a loss."
@@ -118,8 +123,8 @@ class Cost:
     """learnt from, those with inventions included"""
     forget: int
     """of these, with inventions"""
-    answers_per_step: int
-    """repaired ones included"""
+    answers_per_step: int | None
+    """repaired ones included; None where a program of the user's trained"""
     steps: int
     """of the optimizer"""
     tokens: int | None
@@ -136,6 +141,7 @@ class MethodRun:
     """One method with one seed."""
 
     method: str
+    """as a row is named: ``npo@0.0024`` where the learning rate isn't the settings'"""
     seed: int
     adapter: str | None
     """None where it has none because it failed"""
@@ -150,12 +156,22 @@ class MethodRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Untrained:
+    """A comparator: the base asked in another way, on the same held-out prompts."""
+
+    figures: Figures
+    """in all contexts together, set against the base; ``model`` is the comparator's name"""
+    objections: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Contest:
     """Every run, in the order given, and the base with another seed beside them."""
 
     runs: tuple[MethodRun, ...]
     yardstick: Figures | None
     """the base again; None at temperature 0"""
+    untrained: tuple[Untrained, ...] = ()
 
     def by_method(self) -> dict[str, list[MethodRun]]:
         """The runs of each method."""
@@ -192,39 +208,47 @@ def contest_tables(found: Contest) -> tuple[Table, ...]:
                 }
             )
             summary.append(key | done[-1])
-            change, new = run.figures.change, run.figures.new_names
-            more.append(
-                key
-                | {
-                    "rate": run.figures.rate,
-                    "drop on new names": new and new.drop,
-                    "more unsupported": change and change.unsupported,
-                    "more unknown": change and change.unknown,
-                    "likelihood, nats a token": run.known_code and run.known_code.nats,
-                    **{f"more {name}": change and change.faults[name] for name in FAULTS},
-                }
-            )
+            more.append(key | _more(run.figures, run.known_code))
         seeds = f"all {len(runs)}" if len(done) == len(runs) else f"{len(done)} of {len(runs)}"
         spread = {column: _spread(row[column] for row in done) for column in SPREAD}
         summary.append({"method": method, "seed": seeds, **spread})
+    for one in found.untrained:
+        key = {"method": one.figures.model, "seed": ""}
+        said += _objections(key, one.objections)
+        summary.append(key | _behaved(one.figures) | {"objections": len(one.objections)})
+        more.append(key | _more(one.figures, None))
     if found.yardstick is not None:
         summary.append({"method": AGAIN, "seed": ""} | _behaved(found.yardstick))
     more_note = "More faults: share of the answers minus the base's."
+    untrained_note = [UNTRAINED_NOTE] if found.untrained else []
     summary_note = (
         "A row of one seed has 95 % intervals, a row of all seeds the mean (lowest to highest). "
         f"{LIKELIHOOD_NOTE} {more_note}"
     )
     cost_note = (
         "Equal for all methods of a seed: the answers and what they are drawn with, LoRA rank and "
-        "alpha, learning rate, epochs, clipping. Not equal: repaired answers are trained on beside "
-        "the others, and looks take time. Tokens are those of answers, each as often as it trained."
+        "alpha, epochs, clipping, and the learning rate, unless a name ends with another. Not "
+        "equal: repaired answers are trained on beside the others, and looks take time. Tokens are "
+        "those of answers, each as often as it trained."
     )
     return _tables(
-        Table("summary", tuple(summary), (summary_note, AGAIN_NOTE)),
+        Table("summary", tuple(summary), (summary_note, *untrained_note, AGAIN_NOTE)),
         Table("more of each run", tuple(more), (more_note,)),
         Table("objections", tuple(said)),
         Table("training", tuple(costs), (cost_note,)),
     )
+
+
+def _more(one: Figures, code: KnownCode | None) -> Cells:
+    change, new = one.change, one.new_names
+    return {
+        "rate": one.rate,
+        "drop on new names": new and new.drop,
+        "more unsupported": change and change.unsupported,
+        "more unknown": change and change.unknown,
+        "likelihood, nats a token": code and code.nats,
+        **{f"more {name}": change and change.faults[name] for name in FAULTS},
+    }
 
 
 def _cost(adapter: str | None, cost: Cost) -> Cells:
@@ -243,6 +267,7 @@ def _cost(adapter: str | None, cost: Cost) -> Cells:
 def draw_contest(found: Contest) -> dict[str, str]:
     """File name to SVG: suppression against supported names, each run in its method's colour."""
     models = [(AGAIN, found.yardstick)]
+    models += [(one.figures.model, one.figures) for one in found.untrained]
     models += [(name, run.figures) for name, runs in found.by_method().items() for run in runs]
     return {"frontier.svg": frontier((name, one) for name, one in models if one is not None)}
 

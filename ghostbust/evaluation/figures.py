@@ -179,6 +179,22 @@ class Induced:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """Packages beside the code that needs them, in shares; None of nothing."""
+
+    missing: Estimate | None
+    """imports that the answer's own install line doesn't name"""
+    unused: Estimate | None
+    """names of the install line that nothing imports"""
+    agreeing: Estimate | None
+    """answers with an install line in which neither occurs"""
+    recall: Estimate | None
+    """packages of the code that was asked about which the answer names"""
+    precision: Estimate | None
+    """names of the answer that this code imports"""
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """One model in one context at one temperature."""
 
@@ -216,6 +232,7 @@ class Figures:
     """names that can't be judged, as a share of all"""
     naming: Estimate
     """answers with a real name / answers"""
+    agreement: Agreement
     faults: Mapping[str, Estimate]
     """share of the answers, by fault; also ``truncated``, which by itself is none"""
     change: ChangeFromBase | None

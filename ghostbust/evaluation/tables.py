@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ghostbust.evaluation.behaviour import AGREEMENT
 from ghostbust.evaluation.figures import (
     AGAIN,
     BASE,
@@ -24,6 +25,7 @@ from ghostbust.evaluation.figures import (
 if TYPE_CHECKING:
     from ghostbust.evaluation.behaviour import Row
     from ghostbust.evaluation.locality import Shift
+    from ghostbust.evaluation.relevance import Relevance
     from ghostbust.evaluation.utility import UtilityResult
     from ghostbust.records import Measurement
 
@@ -42,17 +44,21 @@ BEHAVIOUR_NOTES: dict[str, tuple[str, ...]] = {
     "rates": (
         YARDSTICK,
         "A drop is 1 - rate / the base's; of all contexts together with the base's weights.",
+        "Unknown: share of all names, in no rate. Of these, local: imports of a module that the "
+        "answer shows; unmapped: no distribution is known for them. Installers, such as pip, count "
+        "nowhere.",
     ),
     "names an answer": (
         "Supported: real names that another answer of the base to the prompt has, too. All: real, "
         "invented and unknown. Ratios are to the base's.",
     ),
     "which names": (
-        "Unsupported: share of the real names; unknown: of all names. More: minus the base's.",
+        "Unsupported: share of the real names. More: minus the base's; of unknown names, too.",
     ),
-    "names not counted": (
-        "Local: imports of a module that the answer shows; unmapped: no distribution is known for "
-        "them. Both are unknown names. Installers, such as pip, count nowhere.",
+    "packages beside code": (
+        "Missing: imports that the answer's install line lacks; unused: names in it that nothing "
+        "imports; agreeing: answers with neither. Recall and precision: of packages named for code "
+        "that was asked about.",
     ),
     "new names": ("Without the names that the adapter was trained to forget, on either side.",),
     "names of the prompt": (
@@ -91,6 +97,10 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
                 "rate per answer": one.answer_rate,
                 "drop per answer": change and change.answer_drop,
                 "names": one.names,
+                "unknown": one.unknown,
+                "local": one.local,
+                "unmapped": one.unmapped,
+                "installers": one.installers,
                 "answers": one.answers,
             },
             "names an answer": {
@@ -104,16 +114,11 @@ def behaviour_tables(found: Behaviour) -> tuple[Table, ...]:
             "which names": {
                 "unsupported": one.unsupported,
                 "more unsupported": change and change.unsupported,
-                "unknown": one.unknown,
                 "more unknown": change and change.unknown,
                 "different": one.distinct,
                 "different ratio": change and change.distinct,
             },
-            "names not counted": {
-                "local": one.local,
-                "unmapped": one.unmapped,
-                "installers": one.installers,
-            },
+            "packages beside code": {name: getattr(one.agreement, name) for name in AGREEMENT},
             "names of the prompt": {
                 "share of the inventions": one.induced.share,
                 "drop": one.induced.drop,
@@ -232,6 +237,26 @@ def locality_table(found: Mapping[str, Sequence[Shift]]) -> Table:
         f"Times less: than {Group.PACKAGES} moved.",
     )
     return Table("KL to the base", tuple(rows), notes)
+
+
+def relevance_table(found: Sequence[Relevance]) -> Table:
+    """How well the names of each model fit the prompts, in each context."""
+    rows: list[Cells] = [
+        {
+            "model": one.model,
+            "context": str(one.context),
+            "lift": one.lift,
+            "share of the base's": one.share,
+            "names": one.names,
+        }
+        for one in found
+    ]
+    notes = (
+        "Lift: how much likelier the base finds a real name behind its prompt than behind others, "
+        "in nats, mean over the names.",
+        YARDSTICK,
+    )
+    return Table("relevance of names", tuple(rows), notes)
 
 
 def variant_table(title: str, found: Mapping[str, Sequence[Row]]) -> Table:

@@ -46,9 +46,11 @@ VIEWS: Final = {
         "SELECT date(first_seen) AS day, count(*) AS names FROM names GROUP BY day ORDER BY day",
     ),
     "rates": (
-        "The hallucination rate of each finished run, with interval and volume, newest first",
-        "SELECT id, kind, model, adapter, finished, rate, rate_low, rate_high, volume, answers"
-        " FROM runs WHERE rate IS NOT NULL ORDER BY id DESC",
+        "The hallucination rate of each finished run, with interval and volume, newest first;"
+        " without installers: an older measure, which counts them as packages",
+        "SELECT id, kind, model, adapter, finished, rate, rate_low, rate_high, volume, all_names,"
+        " unknown_share, inventing, installers, answers FROM runs"
+        " WHERE rate IS NOT NULL ORDER BY id DESC",
     ),
 }
 """name to its description and its query"""
@@ -74,12 +76,13 @@ _RUNS: Final = {
     "id": int, "kind": str, "status": str, "model": str, "adapter": str, "seed": int,
     "started": str, "finished": str, "rate": float, "rate_low": float, "rate_high": float,
     "volume": float, "real": int, "absent": int, "suspect": int, "unknown": int, "local": int,
-    "unmapped": int, "induced": int, "answers": int,
+    "unmapped": int, "induced": int, "all_names": float, "unknown_share": float,
+    "inventing": int, "installers": int, "answers": int,
     "snapshots": str, "settings": str, "version": str,
 }  # fmt: skip
 _MEASURED: Final = (
     "rate", "volume", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
-    "answers",
+    "all_names", "unknown_share", "inventing", "installers", "answers",
 )  # fmt: skip
 """columns of ``runs`` that are fields of its measurement; SQLite stores NaN as NULL"""
 

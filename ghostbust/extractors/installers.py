@@ -42,6 +42,8 @@ class Takes(StrEnum):
     BUT_FIRST = "but-first"
     NONE = "none"
     """only values of options; the first word begins the command that is run"""
+    FILES = "files"
+    """no package: they are requirements files"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _read_table() -> tuple[tuple[Tool, ...], _Verbs, _Verbs]:
     return tuple(tools), others["other"], others["whole"]
 
 
-TOOLS, _OTHERS, _WHOLE = _read_table()
+TOOLS, OTHERS, WHOLE = _read_table()
 PROGRAMS = {program: tool for tool in TOOLS for program in tool.programs}
 """each tool under the names of its program"""
 
@@ -397,6 +399,8 @@ def _read(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -> N
             closing = _BRACKETS[value[0]]  # <name of the package>, which may have many words
             ahead = range(command.index, min(command.index + 6, len(words)))
             closed = (n for n in ahead if closing in words[n].value)
+            if not prose:  # what a substitution or braces stand for
+                command.passed_over.append(words[command.index])
             command.index = next(closed, command.index) + 1
             command.positionals += 1
             if command.form.takes is Takes.FIRST:
@@ -410,6 +414,11 @@ def _is_over(words: Sequence[Placed], command: InstallCommand, *, prose: bool) -
     takes, word = command.form.takes, words[command.index]
     if takes is Takes.FIRST and command.replaced:
         return True
+    if takes is Takes.FILES:
+        if not prose:
+            command.files.append(word)
+            command.index += 1
+        return prose
     if prose and is_of_command(words, command.index, alone=command.alone, noun=command.spoken_of):
         return True
     name, ends = _argument(word, command.tool, prose=prose)
@@ -442,7 +451,7 @@ def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
         command.index += 1
         taken: Placed | None = word.part(len(option) + 1, len(word.value)) if joined else None
         behind = words[command.index] if command.index < len(words) else None
-        if not joined and _takes_value(option, tool.values | form.adding | form.replacing):
+        if not joined and takes_value(option, tool.values | form.adding | form.replacing):
             taken = behind
             command.index += 1
             value = taken.value if taken else ""
@@ -454,17 +463,22 @@ def _skip_options(words: Sequence[Placed], command: InstallCommand) -> None:
         command.no_index |= option == "--no-index"
         if tool.ecosystem is Ecosystem.PYPI and option[:2] in _FILE_OPTIONS and option[2:]:
             command.files.append(word.part(2, len(word.value)))  # -rbase.txt
-        elif tool.ecosystem is Ecosystem.PYPI and taken is not None and option in _FILE_OPTIONS:
+        last = option if option.startswith("--") else f"-{option[-1]}"  # the r of -qr
+        is_last = taken is not None and (option == last or not joined)
+        if tool.ecosystem is Ecosystem.PYPI and taken and is_last and last in _FILE_OPTIONS:
             command.files.append(taken)
-        if taken is not None and option in _EDITABLE and option in tool.values:
+        if taken is not None and last in _EDITABLE and last in tool.values:
             command.passed_over.append(taken)
         command.elsewhere |= option in tool.elsewhere
         command.replaced |= option in form.replacing
         if taken is not None and (option in form.replacing or option in form.adding):
-            command.found += _listed(taken, tool)
+            listed = list(_listed(taken, tool))
+            command.found += listed
+            if not listed:  # a path, an address, a variable
+                command.passed_over.append(taken)
 
 
-def _takes_value(option: str, values: frozenset[str]) -> bool:
+def takes_value(option: str, values: frozenset[str]) -> bool:
     """True where the word behind an option is its value, also for the last of ``-Ur``."""
     if option in values or option.startswith("--"):
         return option in values
@@ -517,24 +531,3 @@ def _unbalanced(lead: str, rest: str) -> bool:
 
 def _is_option(value: str) -> bool:
     return value.startswith("-") and value.lstrip("-")[:1].isalpha()
-
-
-# Commands that install what nobody here looks up: other ecosystems, and whole lock files.
-
-
-def not_looked_up(words: Sequence[Placed]) -> tuple[str, str] | None:
-    """(command, why) of a command that installs unseen packages; None for any other."""
-    values = [word.value for word in words]
-    for at, word in enumerate(values):
-        program = word.rpartition("/")[2]
-        verbs = _OTHERS.get(program, _WHOLE.get(program))
-        if verbs is None:
-            continue
-        behind = values[at + 1 :]
-        verb = next((x for x in behind if x in verbs or not x.startswith("-")), "")
-        if verb in verbs or (not verbs and behind):
-            why = f"packages of {program} aren't looked up"
-            if program in _WHOLE:
-                why = "it names no package; check the project's files"
-            return " ".join(filter(None, (program, verb if verbs else ""))), why
-    return None

@@ -53,6 +53,8 @@ _MAY_CALL = re.compile("|".join(map(re.escape, PROGRAMS))).search
 """finds the name of a program that installs, whatever is around it: most sentences have none"""
 
 
+_NO_QUOTES = dict.fromkeys(map(ord, "'\"\\"))
+"""a shell reads ``p''ip`` as it reads pip"""
 ReadersOf = Callable[[str], Iterable[Extractor]]
 """the readers for a here-document, by the name of the file or program that takes it"""
 
@@ -64,7 +66,8 @@ def shell_refs(text: str, offset: int, readers_of: ReadersOf | None = None) -> I
     scripts of their own, and so is the exec form of a Dockerfile (``["pip", "install", "x"]``).
     Variables aren't resolved. Without ``readers_of``, here-documents are read as prose.
     """
-    if not any(program in text for program in PROGRAMS) and "<<" not in text:
+    unquoted = text.translate(_NO_QUOTES)
+    if not any(program in unquoted for program in PROGRAMS) and "<<" not in text:
         return
     script = read_script(text)
     settings: tuple[IndexSetting, ...] = ()
@@ -87,7 +90,10 @@ def _quoted(
     """What quoted texts hold as scripts of their own, or as prose where a program prints them."""
     is_printed = any(word.value in _SAYING for word in words[:3])
     for word in words:
-        if " " in word.value and (span := word.span(0, len(word.value))) is not None:
+        if " " not in word.value:
+            continue
+        value = behind(ASSIGNMENT, word.value, 0)  # X='pip install x'
+        if (span := word.span(value, len(word.value))) is not None:
             body = text[slice(*span)]
             yield from (
                 prose_refs(body, span[0]) if is_printed else shell_refs(body, span[0], readers_of)
@@ -199,6 +205,7 @@ def _target(words: Sequence[Placed]) -> str:
     return glued or (values[0].rpartition("/")[2] if values else "")
 
 
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _BLANKS = re.compile(r"[ \t\r]*")
 _QUOTED = {"'": re.compile(r"'[^'\n]*'"), '"': re.compile(r'"(?:[^"\\\n]|\\.)*"', re.S)}
 _DOCUMENT = re.compile(r"<<-?[ \t]*(?P<mark>[\w'\"\\!.-]*)")

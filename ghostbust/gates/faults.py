@@ -24,18 +24,23 @@ def faults_gate(
     margin: float = 0.1,
     look: Look | None = None,
 ) -> GateResult:
-    """Compares the share of empty, malformed or looping answers (``answer_faults.faults_of``).
+    """Compares the share of answers with a fault of any kind (``answer_faults.FAULTS``).
 
     rise = the candidate's share - the base's, with one-sided 1 - alpha bounds over prompt families.
     PASS: the upper bound is at most ``margin``. FAIL: the lower bound is above it, of all contexts
     or of one. Else INCONCLUSIVE, as when base and candidate can't be paired.
     """
     look = look or Look()
-    condition = f"upper {look.confidence} bound of the rise of answers with a fault <= {margin:g}"
     unusable = unpaired(base, candidate)
     if unusable:
-        return inconclusive(GATE, unusable, condition)
+        return inconclusive(GATE, unusable, _condition(margin, look))
     pair = SideBySide.of(base, candidate, faulty=lambda answer: float(bool(faults_of(answer))))
+    return judge_faults(pair, margin=margin, look=look)
+
+
+def judge_faults(pair: SideBySide, *, margin: float = 0.1, look: Look | None = None) -> GateResult:
+    """The same of answers that can be paired; their figures have ``faulty`` ones."""
+    look = look or Look()
     rises = pair.share_rises("faulty", "answers")  # (F,)
     contexts = {c: pair.only(c).share_rises("faulty", "answers") for c in pair.contexts}
     low, high = mean_bounds(rises, look.alpha)
@@ -52,23 +57,28 @@ def faults_gate(
             f"not surely within the margin of {margin:g}: more prompts would tell (one that answers"
             f" as the base does passes with a chance of {power:.2f})"
         )
-    before, after = (side["faulty"].sum() / len(base) for side in (pair.base, pair.candidate))
+    answers, _ = pair.totals("answers")
+    before, after = (side["faulty"].sum() / answers for side in (pair.base, pair.candidate))
     return GateResult(
         gate=GATE,
         verdict=verdict,
         reason=(
-            f"{before:.3f} -> {after:.3f} of {len(base)} answers have a fault: a rise of"
+            f"{before:.3f} -> {after:.3f} of {answers} answers have a fault: a rise of"
             f" {after - before:+.3f}, {why}"
         ),
         base=float(before),
         candidate=float(after),
         ci=(low, high),
-        margin=condition,
+        margin=_condition(margin, look),
         details={
             "rise": float(after - before),
-            "answers": len(base),
+            "answers": answers,
             "power": power,
             **{f"rise_{context}": float(its.mean()) for context, its in contexts.items()},
             **look.details,
         },
     )
+
+
+def _condition(margin: float, look: Look) -> str:
+    return f"upper {look.confidence} bound of the rise of answers with a fault <= {margin:g}"

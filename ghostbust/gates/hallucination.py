@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ghostbust.gates.interface import MIN_FAMILIES, Look, inconclusive, unpaired
-from ghostbust.measure import NameCounts, SideBySide
+from ghostbust.measure import SideBySide
 from ghostbust.records import Answer, GateResult, GateVerdict
-from ghostbust.statistics import fewer_bound, ratio_bounds, shown_with_chance
+from ghostbust.statistics import (
+    fewer_bound,
+    ratio_bounds,
+    shown_with_chance,
+    spreading_clusters,
+)
 
 GATE = "hallucination"
 
@@ -31,35 +36,43 @@ def rate_gate(
     Says nothing of how much is named: never promote without ``volume_gate``.
     """
     look = look or Look()
-    condition = f"lower {look.confidence} bound of the rate's relative drop >= {min_drop:g}"
     unusable = unpaired(base, candidate)
     if unusable:
-        return inconclusive(GATE, unusable, condition)
-    before, after = (
-        NameCounts.total(NameCounts.of_answer(answer) for answer in side)
-        for side in (base, candidate)
+        return inconclusive(GATE, unusable, _condition(min_drop, look))
+    return judge_rate(
+        SideBySide.of(base, candidate), min_drop=min_drop, min_refs=min_refs, look=look
     )
-    if before.named < min_refs:
-        few = f"too few names: the base names {before.named}, needs {min_refs}"
+
+
+def judge_rate(
+    pair: SideBySide, *, min_drop: float = 0.5, min_refs: int = 50, look: Look | None = None
+) -> GateResult:
+    """The same of answers that can be paired."""
+    look = look or Look()
+    condition = _condition(min_drop, look)
+    (invented, invented_after), (named, named_after) = pair.totals("invented"), pair.totals("named")
+    if named < min_refs:
+        few = f"too few names: the base names {named}, needs {min_refs}"
         return inconclusive(GATE, few, condition)
-    if not before.invented or not after.named:
-        nothing = "the base invents nothing" if after.named else "the candidate names nothing"
+    if not invented or not named_after:
+        nothing = "the base invents nothing" if named_after else "the candidate names nothing"
         return inconclusive(GATE, f"{nothing}, so the rate can't be compared", condition)
-    pair = SideBySide.of(base, candidate)
     rates, base_rates = pair.rates()
     rate, base_rate = float(rates.mean()), float(base_rates.mean())
-    least_ratio, most_ratio = ratio_bounds(rates, base_rates, look.alpha)
+    left = (1 - min_drop) * base_rates - rates  # (F,), above 0 in the mean where it passes
+    # By all families' degrees of freedom it erred too often: a few with many names make the spread.
+    degrees = max(1.0, spreading_clusters(left) - 1)
+    least_ratio, most_ratio = ratio_bounds(rates, base_rates, look.alpha, degrees)
     inventing = pair.candidate["invented"].sum(axis=1) > 0  # (F,)
     if inventing.sum() < MIN_FAMILIES:
         # So few can't show their own spread. The counts alone say this much, each worth less by as
         # much as the base's come in clusters.
         each = pair.base["invented"].sum(axis=1)
         clustered = max(1.0, float(each.var(ddof=1) / each.mean()))
-        fewer = fewer_bound(after.invented / clustered, before.invented / clustered, look.alpha)
-        most_ratio = max(most_ratio, fewer * before.named / after.named)
+        fewer = fewer_bound(invented_after / clustered, invented / clustered, look.alpha)
+        most_ratio = max(most_ratio, fewer * named / named_after)
     low, high = 1 - most_ratio, 1 - max(0.0, least_ratio)
     middle = (1 + min_drop) / 2
-    left = (1 - min_drop) * base_rates - rates  # (F,), above 0 in the mean where it passes
     power = shown_with_chance(left, (middle - min_drop) * base_rate, look.alpha)
     if low >= min_drop:
         verdict, why = GateVerdict.PASS, f"at least {low:.0%} fewer"
@@ -75,8 +88,8 @@ def rate_gate(
         gate=GATE,
         verdict=verdict,
         reason=(
-            f"rate {base_rate:.4f} ({before.invented} of {before.named}) -> {rate:.4f}"
-            f" ({after.invented} of {after.named}): a drop of {1 - rate / base_rate:.1%}, {why}"
+            f"rate {base_rate:.4f} ({invented} of {named}) -> {rate:.4f}"
+            f" ({invented_after} of {named_after}): a drop of {1 - rate / base_rate:.1%}, {why}"
         ),
         base=base_rate,
         candidate=rate,
@@ -84,15 +97,19 @@ def rate_gate(
         margin=condition,
         details={
             "drop": 1 - rate / base_rate,
-            "answers": len(base),
-            "base_inventing": before.inventing,
-            "candidate_inventing": after.inventing,
+            "answers": pair.totals("answers")[0],
+            "base_inventing": pair.totals("inventing")[0],
+            "candidate_inventing": pair.totals("inventing")[1],
             "power": power,
             **{
-                f"{name}_{cause}": getattr(side, cause)
-                for name, side in (("base", before), ("candidate", after))
+                f"{name}_{cause}": pair.totals(cause)[side]
+                for side, name in enumerate(("base", "candidate"))
                 for cause in ("unknown", "local", "unmapped", "induced", "installers")
             },
             **look.details,
         },
     )
+
+
+def _condition(min_drop: float, look: Look) -> str:
+    return f"lower {look.confidence} bound of the rate's relative drop >= {min_drop:g}"

@@ -23,22 +23,27 @@ def unknown_gate(
     candidate: Sequence[Answer],
     *,
     margin: float = 0.1,
+    support: int | None = None,
     look: Look | None = None,
 ) -> GateResult:
     """Compares the share of unknown names of all, and of unsupported names of the real ones.
 
     rise = the candidate's share - the base's, with one-sided 1 - alpha bounds over prompt families.
     PASS: both upper bounds are at most ``margin``. FAIL: a lower bound is above it. Else
-    INCONCLUSIVE, as when base and candidate can't be paired.
+    INCONCLUSIVE, as when base and candidate can't be paired. ``support``: as `SideBySide.of`.
     """
     look = look or Look()
-    condition = f"upper {look.confidence} bounds of the rise of both shares <= {margin:g}"
     unusable = unpaired(base, candidate)
     if unusable:
-        return inconclusive(GATE, unusable, condition)
-    pair = SideBySide.of(base, candidate)
+        return inconclusive(GATE, unusable, _condition(margin, look))
+    return judge_unknown(SideBySide.of(base, candidate, support), margin=margin, look=look)
+
+
+def judge_unknown(pair: SideBySide, *, margin: float = 0.1, look: Look | None = None) -> GateResult:
+    """The same of answers that can be paired."""
+    look = look or Look()
     said: list[str] = []
-    details: dict[str, float | int | str] = {"answers": len(base)}
+    details: dict[str, float | int | str] = {"answers": pair.totals("answers")[0]}
     bounds, powers = {}, {}
     for name, (part, whole) in _SHARES.items():
         rises = pair.share_rises(part, whole)  # (F,)
@@ -69,6 +74,10 @@ def unknown_gate(
         base=float(details["base_unknown"]),
         candidate=float(details["candidate_unknown"]),
         ci=bounds["unknown"],
-        margin=condition,
+        margin=_condition(margin, look),
         details=details | {"power": power} | look.details,
     )
+
+
+def _condition(margin: float, look: Look) -> str:
+    return f"upper {look.confidence} bounds of the rise of both shares <= {margin:g}"

@@ -51,6 +51,31 @@ class _Ratio:
         return f"{self.value:.2f} of the base's ({bound})"
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeLimits:
+    """What the candidate's figures may be, as multiples of the base's."""
+
+    low: float = 0.9
+    """least supported names"""
+    high: float = 1.1
+    """most names of any kind"""
+    context_low: float = 0.8
+    context_high: float = 1.25
+
+    def __post_init__(self) -> None:
+        # A context's limits are never narrower than those of all.
+        object.__setattr__(self, "context_low", min(self.low, self.context_low))
+        object.__setattr__(self, "context_high", max(self.high, self.context_high))
+
+    def condition(self, look: Look) -> str:
+        """The condition to pass, in words."""
+        return (
+            f"{look.confidence} bounds: supported names >= {self.low:g} of the base's,"
+            f" {self.context_low:g} in each context; all names <= {self.high:g},"
+            f" {self.context_high:g}"
+        )
+
+
 def volume_gate(
     base: Sequence[Answer],
     candidate: Sequence[Answer],
@@ -59,6 +84,7 @@ def volume_gate(
     high: float = 1.1,
     context_low: float = 0.8,
     context_high: float = 1.25,
+    support: int | None = None,
     look: Look | None = None,
 ) -> GateResult:
     """Compares supported real names per answer, and all names per answer, each once an answer.
@@ -70,22 +96,28 @@ def volume_gate(
     a bound shows the contrary of one of these. Else INCONCLUSIVE, as when base and candidate can't
     be paired, the base has fewer than two answers to a prompt, or supported names in fewer than
     ``MIN_FAMILIES`` families. A context in which it has them in fewer decides nothing, and the
-    reason says so.
+    reason says so; nothing passes for that before the last block of answers.
+
+    ``support``: of how many other samples one has to name it, as in `SideBySide.of`.
     """
+    limits = VolumeLimits(low, high, context_low, context_high)
     look = look or Look()
-    context_low, context_high = min(low, context_low), max(high, context_high)
-    condition = (
-        f"{look.confidence} bounds: supported names >= {low:g} of the base's, {context_low:g} in"
-        f" each context; all names <= {high:g}, {context_high:g}"
-    )
     unusable = unpaired(base, candidate)
     if unusable:
-        return inconclusive(GATE, unusable, condition)
+        return inconclusive(GATE, unusable, limits.condition(look))
     samples = min(Counter(answer.sample.prompt.id for answer in base).values())
     if samples < 2:
         one = "the base has one answer to a prompt, so no name is supported: needs 2 or more"
-        return inconclusive(GATE, one, condition)
-    whole = SideBySide.of(base, candidate)
+        return inconclusive(GATE, one, limits.condition(look))
+    support = support or samples - 1
+    return judge_volume(SideBySide.of(base, candidate, support), limits, support=support, look=look)
+
+
+def judge_volume(
+    whole: SideBySide, limits: VolumeLimits, *, support: int, look: Look
+) -> GateResult:
+    """The same of answers that can be paired."""
+    condition = limits.condition(look)
     productive = _productive(whole)
     if productive < MIN_FAMILIES:
         few = f"the base has supported names in {productive} prompt families, needs {MIN_FAMILIES}"
@@ -93,23 +125,24 @@ def volume_gate(
     parts = {context: whole.only(context) for context in whole.contexts}
     judged = {c: part for c, part in parts.items() if _productive(part) >= MIN_FAMILIES}
     ratios = {
-        "supported names": _least(whole, low, look.alpha),
-        "all names": _most(whole, high, look.alpha),
+        "supported names": _least(whole, limits.low, look.alpha),
+        "all names": _most(whole, limits.high, look.alpha),
     }
     for context, part in judged.items() if len(parts) > 1 else ():
-        ratios[f"supported names in {context}"] = _least(part, context_low, look.alpha)
-        ratios[f"all names in {context}"] = _most(part, context_high, look.alpha)
+        ratios[f"supported names in {context}"] = _least(part, limits.context_low, look.alpha)
+        ratios[f"all names in {context}"] = _most(part, limits.context_high, look.alpha)
+    skipped = [str(context) for context in parts if context not in judged]
     missed = [f"{name} {ratio}" for name, ratio in ratios.items() if ratio.missed]
     unclear = [f"{name} {ratio}" for name, ratio in ratios.items() if not ratio.shown]
     power = min(ratio.power for ratio in ratios.values())  # all of them have to be shown
     supported, everything = ratios["supported names"], ratios["all names"]
     if missed:
         verdict, why = GateVerdict.FAIL, f"surely too far from the base: {', '.join(missed)}"
-    elif unclear:
+    elif unclear or (skipped and look.block < look.blocks):
         verdict = GateVerdict.INCONCLUSIVE
         why = (
-            f"not shown: {', '.join(unclear)}; more prompts would tell (one that answers as the"
-            f" base does passes with a chance of {power:.2f} at most)"
+            f"not shown: {', '.join(unclear) or 'every context'}; more prompts would tell (one that"
+            f" answers as the base does passes with a chance of {power:.2f} at most)"
         )
     else:
         verdict = GateVerdict.PASS
@@ -117,15 +150,15 @@ def volume_gate(
             f"at most {max(0.0, 1 - supported.bounds[0]):.0%} fewer supported names, at most"
             f" {max(0.0, everything.bounds[1] - 1):.0%} more names in all"
         )
-    skipped = [str(context) for context in parts if context not in judged]
     if skipped:
         why += f"; too few supported names of the base to judge {' and '.join(skipped)}"
-    before, after = (side["supported"].sum() / len(base) for side in (whole.base, whole.candidate))
+    answers, _ = whole.totals("answers")
+    before, after = (side["supported"].sum() / answers for side in (whole.base, whole.candidate))
     return GateResult(
         gate=GATE,
         verdict=verdict,
         reason=(
-            f"{before:.2f} -> {after:.2f} supported names per answer over {len(base)} answers, all"
+            f"{before:.2f} -> {after:.2f} supported names per answer over {answers} answers, all"
             f" names {everything.value:.2f} of the base's: {why}"
         ),
         base=float(before),
@@ -135,9 +168,9 @@ def volume_gate(
         details={
             "ratio": supported.value,
             "all_ratio": everything.value,
-            "answers": len(base),
+            "answers": answers,
             "families": len(whole.families),
-            "support": samples - 1,
+            "support": support,
             "power": power,
             **{f"ratio_{c}": _value(part, "supported") for c, part in parts.items()},
             **{f"all_ratio_{c}": _value(part, "all") for c, part in parts.items()},

@@ -168,11 +168,14 @@ def _standing(store: Store) -> Iterator[Metric]:
         yield _counter(name, f"Moves of the deployed pointer: {kind}.", moves.get(kind, 0))
     yield _counter("claimed_names", "Invented names found registered.", store.ledger.claimed())
     points = store.runs.rates(WATCHED_RUNS, RunKind.WATCH)  # oldest first: the last one stays
-    watches = {point.adapter or "base": point for point in points}
+    # Figures of an older measure are no part of the same series.
+    watches = {point.adapter or "base": point for point in points if not point.measure}
     rates = {adapter: point.rate for adapter, point in watches.items()}
     yield _gauge("watch_rate", "Hallucination rate of the last watch.", rates, "adapter")
     volumes = {adapter: point.volume for adapter, point in watches.items()}
     yield _gauge("watch_volume", "Real names an answer, last watch.", volumes, "adapter")
+    names = _names_of_candidate(store)
+    yield _gauge("candidate_names_ratio", "The base's: 1; of the newest gated.", names, "figure")
     queues, now = store.growth.waiting(), utc_now()
     counts = {name: queue.count for name, queue in queues.items()}
     yield _gauge("waiting", "What waits for somebody.", counts, "queue")
@@ -181,6 +184,21 @@ def _standing(store: Store) -> Iterator[Metric]:
         for name, queue in queues.items()
     }
     yield _gauge("waiting_seconds", "How long the oldest of it waits.", ages, "queue")
+
+
+def _names_of_candidate(store: Store) -> dict[str, float]:
+    """Supported and all names an answer / the base's, as the newest volume gate measured them."""
+    for one in store.rounds.recent(WATCHED_RUNS):
+        report = store.rounds.gate_report(one.id)
+        for result in () if report is None else report.results:
+            ratios = {
+                name: result.details.get(key)
+                for name, key in (("supported", "ratio"), ("all", "all_ratio"))
+            }
+            known = {n: ratio for n, ratio in ratios.items() if isinstance(ratio, int | float)}
+            if result.gate == "volume" and len(known) == len(ratios):
+                return known
+    return {}
 
 
 def _budgets(store: Store, config: Config) -> Iterator[Metric]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations
@@ -12,7 +13,16 @@ from ghostbust.evaluation.figures import BASE, Table, shown
 from ghostbust.measure import said_unknown
 from ghostbust.records import GateReport, Promotion
 from ghostbust.reports.document import Quoted, Report, ReportPart
-from ghostbust.reports.figures import Paired, Rates, before_of, compare, figures_of, newest_together
+from ghostbust.reports.figures import (
+    Paired,
+    Rates,
+    before_of,
+    compare,
+    figures_of,
+    figures_together,
+    newest_together,
+    shared_tallies,
+)
 from ghostbust.reports.tables import (
     METHOD,
     MOST_NAMES,
@@ -58,14 +68,15 @@ def run_report(store: Store, run_id: int, *, reveal: bool, now: datetime) -> Rep
             f" invented: a rate of {shown(whole.rate)} at a volume of {shown(whole.volume)} real"
             f" names per answer. Not in the rate: {counts.induced} inventions and"
             f" {counts.induced_real} real names that the prompt had named, and names that could"
-            f" not be judged ({unknown})."
+            f" not be judged ({unknown}). Installers, which aren't counted as packages:"
+            f" {counts.installers}."
         )
     unfinished = f"The run is {run.status}, so these figures are of what it had logged."
     return _report(
         f"Run {run_id}: {model} on {run.spec.model}",
         [lead] if run.status is RunStatus.DONE else [lead, unfinished],
         [
-            ReportPart("rates", "Rates", (), (rates_table({model: figures}),)),
+            ReportPart("rates", "Rates", (), (rates_table({model: figures}, [run]),)),
             ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
             history_part(store.runs.rates(model=run.spec.model)),
         ],
@@ -84,11 +95,11 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
         raise UsageError(f"{exc}; `ghostbust report` without a subject lists them") from exc
     gates = store.rounds.gate_report(round_id)
     runs = gate_runs(store, one)
-    figures = {name: figures_of(store, run) for name, run in runs.items()}
+    figures = figures_together(store, runs)
     pairs: dict[str, list[Paired]] = {}
     if len(runs) == 2:
-        before, after = (store.tallies.of_run(run.id) for run in runs.values())
-        pairs[" -> ".join(runs)] = compare(before, after, seed=one.seed)
+        before, after = shared_tallies(store, runs).values()
+        pairs[" -> ".join(runs)] = compare(before, after)
     names = store.tallies.invented(run.id for run in runs.values())
     verdict = "The gates weren't run, so nothing may serve."
     if one.verdict is not None:
@@ -110,7 +121,7 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
         _round_lead(one, figures, pairs),
         [
             ReportPart("gates", "Gates", (verdict,), (gates_table("gates", gates),)),
-            _rates_part(figures, pairs),
+            _rates_part(runs, figures, pairs),
             ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
             loss_part(*losses_of(store, one)),
             history_part(store.runs.rates(model=one.model)),
@@ -130,6 +141,12 @@ def gate_runs(store: Store, one: Round) -> dict[str, Run]:
     """The runs by which the round was judged, by adapter: the base's, if it is there, then its."""
     if one.adapter is None:
         return {}
+    if one.before_run is not None and one.after_run is not None:
+        return {
+            BASE: store.runs.get(one.before_run),
+            one.adapter: store.runs.get(one.after_run),
+        }
+    # Rounds of version 0.1 don't say which runs these were.
     kinds = (RunKind.GATE, RunKind.DEMO)
     judged = store.runs.recent(-1, kinds=kinds, adapters=[one.adapter], measured=True)
     if not judged:
@@ -147,17 +164,27 @@ def _round_lead(
         (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
         lead.append(
             f"On held-out prompts the rate went from {shown(before[0].rate)} to"
-            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}, and the volume from"
-            f" {shown(before[0].volume)} to {shown(after[0].volume)} real names per answer, a"
-            f" ratio of {shown(whole.volume_ratio)}."
+            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}."
+            f" {_said_names(whole, 'the base')}"
         )
     return lead
 
 
+def _said_names(whole: Paired, first: str) -> str:
+    """How much the second names, as a share of what the first does, in a sentence."""
+    everything = f"{shown(whole.all_names)} times as many in all"
+    if math.isnan(whole.supported.value):
+        return f"Per answer it names {everything}."
+    supported = f"{shown(whole.supported)} times as many of those that {first} supports"
+    return f"Per answer it names {supported}, and {everything}."
+
+
 def _rates_part(
-    figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
+    runs: Mapping[str, Run],
+    figures: Mapping[str, Sequence[Rates]],
+    pairs: Mapping[str, Sequence[Paired]],
 ) -> ReportPart:
-    tables = [rates_table(figures)] if figures else []
+    tables = [rates_table(figures, list(runs.values()))] if figures else []
     text = NO_MEASUREMENT
     if pairs:
         text = "Both answered the same held-out prompts, which never train."
@@ -185,11 +212,9 @@ def comparison_report(
             )
         rows[name] = row
     runs = _runs_to_compare(store, first, second, rows)
-    tallies = {name: store.tallies.of_run(run.id) for name, run in runs.items()}
-    pairs = {
-        f"{a} -> {b}": compare(tallies[a], tallies[b], seed=0) for a, b in combinations(runs, 2)
-    }
-    figures = {name: figures_of(store, run) for name, run in runs.items()}
+    tallies = shared_tallies(store, runs)
+    pairs = {f"{a} -> {b}": compare(tallies[a], tallies[b]) for a, b in combinations(runs, 2)}
+    figures = figures_together(store, runs)
     every = store.tallies.invented(run.id for run in runs.values())
     of_each = {name: store.tallies.invented([run.id]) for name, run in runs.items()}
     reports = {name: store.rounds.gate_report(row.round_id) for name, row in rows.items()}
@@ -202,13 +227,13 @@ def comparison_report(
         f"{first} beside {second} on {next(iter(runs.values())).spec.model}",
         [
             f"On the same prompts of {whole.families} families, {second}'s rate differs from"
-            f" {first}'s by {shown(whole.difference)}, {chance}; it names"
-            f" {shown(whole.volume_ratio)} times as many real packages."
+            f" {first}'s by {shown(whole.difference)}, {chance}."
+            f" {_said_names(whole, first)}"
         ],
         [
             ReportPart(
                 "rates", "Rates", ("All answered the same prompts.",),
-                (rates_table(figures), paired_table(pairs)),
+                (rates_table(figures, list(runs.values())), paired_table(pairs)),
             ),
             ReportPart(
                 "gates", "Gates", (compared if gates else "No gate was run.",),

@@ -13,7 +13,7 @@ from ghostbust.errors import ModelError
 from ghostbust.evaluation.figures import BASE, Estimate, Table
 from ghostbust.records import GateReport
 from ghostbust.reports.document import Chart, ChartCurve, CurvePoint, NamedIn, Quoted, ReportPart
-from ghostbust.reports.figures import Paired, Rates
+from ghostbust.reports.figures import Paired, Rates, said_older
 from ghostbust.store.rounds import Round
 from ghostbust.store.runs import RatePoint, Run, curve_names
 from ghostbust.store.store import Store
@@ -35,8 +35,11 @@ METHOD = (
     " has it), SUSPECT (registered, and no real recommendation), BUILTIN (part of the language)"
     " or UNKNOWN (nobody could be asked). Invented are ABSENT and SUSPECT.",
     "The rate is invented / (invented + real) names, each name once an answer, over all answers"
-    " together. The volume is real names per answer: a model that names nothing invents nothing,"
-    " so no rate stands without it. UNKNOWN and BUILTIN names are in neither.",
+    " together. No rate stands without how much is named: a model that names nothing invents"
+    " nothing. The volume is real names per answer. Where two models are compared, a real name"
+    " counts if it is supported: if the first model, too, names it for that prompt in another of"
+    " its samples. All names are the real, invented and unknown ones per answer. UNKNOWN names are"
+    " in no rate, BUILTIN ones and installers (pip, npm) in none of these figures.",
     "In parentheses: 95 % intervals, by a bootstrap that draws whole families of prompts (a task"
     " with all that was rewritten from it). They tell how much another draw of tasks would change"
     " the figure, not what other tasks, other settings or another registry would. Where nothing"
@@ -53,28 +56,41 @@ def shown_name(name: str, *, reveal: bool) -> Quoted:
     return Quoted(name if reveal else redact(name))
 
 
-def rates_table(models: Mapping[str, Sequence[Rates]]) -> Table:
-    """Rates with their volume, a row for each model and context."""
-    rows: list[dict[str, object]] = [
-        {
-            "model": Quoted(name),
-            "context": one.context,
-            "rate": one.rate,
-            "volume": one.volume,
-            "answers with an invention": one.answer_rate,
-            "real": one.counts.real,
-            "absent": one.counts.absent,
-            "suspect": one.counts.suspect,
-            "induced": one.counts.induced,
-            "unknown": one.counts.unknown,
-            "local": one.counts.local,
-            "unmapped": one.counts.unmapped,
-            "answers": one.counts.answers,
-        }
-        for name, several in models.items()
-        for one in several
-    ]
-    return Table("by context", tuple(rows))
+def rates_table(models: Mapping[str, Sequence[Rates]], runs: Sequence[Run]) -> Table:
+    """What each model named, a row for each model and context; ``runs``: those it is of.
+
+    Real names per answer are a figure of one model alone; beside another, those it supports are.
+    """
+    rows: list[dict[str, object]] = []
+    for name, several in models.items():
+        for one in several:
+            names: dict[str, object] = {"volume": one.volume}
+            if one.supported is not None:
+                names = {"supported": one.supported}
+            names["all"] = one.all_names
+            if one.unsupported is not None:
+                names["unsupported share"] = one.unsupported
+            rows.append(
+                {
+                    "model": Quoted(name),
+                    "context": one.context,
+                    "rate": one.rate,
+                    "answers with an invention": one.answer_rate,
+                    **names,
+                    "unknown share": one.unknown,
+                    "real": one.counts.real,
+                    "absent": one.counts.absent,
+                    "suspect": one.counts.suspect,
+                    "induced": one.counts.induced,
+                    "unknown": one.counts.unknown,
+                    "local": one.counts.local,
+                    "unmapped": one.counts.unmapped,
+                    "installers": one.counts.installers,
+                    "answers": one.counts.answers,
+                }
+            )
+    notes = tuple(said for run in runs if (said := said_older(run)))
+    return Table("by context", tuple(rows), notes)
 
 
 def paired_table(pairs: Mapping[str, Sequence[Paired]]) -> Table:
@@ -86,16 +102,21 @@ def paired_table(pairs: Mapping[str, Sequence[Paired]]) -> Table:
             "difference of the rates": one.difference,
             "drop of the rate": one.drop,
             "difference per answer": one.answer_difference,
-            "volume ratio": one.volume_ratio,
+            "supported ratio": one.supported,
+            "all ratio": one.all_names,
+            "more unknown": one.unknown,
+            "more unsupported": one.unsupported,
             "families": one.families,
         }
         for name, several in pairs.items()
         for one in several
     ]
     notes = (
-        "The second minus, or divided by, the first; families are drawn together, so what is hard"
-        " for both cancels out. A drop is 1 - rate / the first's rate. An interval that holds 0"
-        " (differences, drops) or 1 (ratios) is no difference that can be told from chance.",
+        "The second minus, or divided by, the first, each family with itself, so what is hard for"
+        " both cancels out; the first is who supports a name. A drop is 1 - rate / the first's"
+        " rate; in all contexts together both rates have the first's weights, as gates judge."
+        " Intervals are by Student's t, those of ratios by Fieller's method. One that holds 0,"
+        " or 1 of ratios, is no difference that can be told from chance.",
     )
     return Table("compared", tuple(rows), notes)
 
@@ -113,6 +134,7 @@ def gates_table(title: str, report: GateReport | None) -> Table:
                 "candidate": result.candidate,
                 "interval from": low,
                 "interval to": high,
+                "test": Quoted(result.test),
                 "condition to pass": Quoted(result.margin),
                 "reason": Quoted(result.reason),
             }
@@ -123,6 +145,8 @@ def gates_table(title: str, report: GateReport | None) -> Table:
         for result in (() if report is None else report.results)
         if result.gate == "coding" and result.base is not None
     ]
+    if report is not None and report.said_older:
+        notes.append(report.said_older)
     return Table(title, tuple(rows), tuple(notes))
 
 
@@ -186,11 +210,18 @@ def history_part(points: Sequence[RatePoint]) -> ReportPart:
             "volume": point.volume,
             "unknown": point.unknown,
             "answers": point.answers,
+            "measure": "older" if point.measure else "today's",
         }
         for point in points
     ]
-    note = "Kinds of runs ask different prompts: one kind's rate doesn't compare with another's."
-    table = Table("finished runs", tuple(rows), (note,) if rows else ())
+    notes = ["Kinds of runs ask different prompts: one kind's rate doesn't compare with another's."]
+    notes += [
+        f"Rate and volume of runs marked older are by {measure}: they don't compare with others,"
+        " and have lines of their own."
+        for measure in dict.fromkeys(point.measure for point in points)
+        if measure
+    ]
+    table = Table("finished runs", tuple(rows), tuple(notes) if rows else ())
     known = [point for point in points if not math.isnan(point.rate)]
     charts: tuple[Chart, ...] = ()
     if known:
@@ -266,7 +297,7 @@ def _over_time(
     curves: dict[str, list[CurvePoint]] = {}
     names = curve_names(points)
     for point in points:
-        name = f"{names[point.model, point.adapter]}, {point.kind}"
+        name = f"{names[point.curve]}, {point.kind}"
         curves.setdefault(name, []).append(CurvePoint(point.finished.timestamp(), value(point)))
     newest = sorted(curves, key=lambda name: -curves[name][-1].x)[:MOST_CURVES]
     kept = [name for name in curves if name in newest]

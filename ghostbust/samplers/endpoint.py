@@ -141,7 +141,7 @@ class EndpointSampler:
         return self._run(
             partial(self._draw, prompt, number, settings)
             for prompt in prompts
-            for number in range(settings.samples_per_prompt)
+            for number in settings.numbers
         )
 
     def probe(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[TimedAnswer]:

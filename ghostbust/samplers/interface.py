@@ -29,6 +29,13 @@ class SamplingSettings:
     seed: int = 0
     batch_size: int = 32
     """completions computed at once by ``local``; ``endpoint`` has its own concurrency"""
+    first_number: int = 0
+    """number of a prompt's first completion, where those before were drawn already"""
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of each prompt's completions."""
+        return range(self.first_number, self.first_number + self.samples_per_prompt)
 
 
 class Sampler(Protocol):

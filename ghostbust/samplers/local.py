@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import DynamicCache
 
 from ghostbust.models.load import LoadedModel, give_back, load_model
 from ghostbust.models.pair import logits_at
@@ -14,6 +17,7 @@ from ghostbust.samplers.decode import (
     DecodedAnswer,
     DecodeRequest,
     Sampling,
+    cache_option,
     chunks,
     decode,
     tokens_at_once,
@@ -22,6 +26,8 @@ from ghostbust.samplers.interface import SamplingSettings, cut_at_stop
 
 TAIL_TOKENS = 16
 """a stop text is looked for in so many of the last generated tokens"""
+TAILS_AT_ONCE = 32
+"""texts that are scored behind one prompt in one pass"""
 
 
 class LocalSampler:
@@ -51,12 +57,11 @@ class LocalSampler:
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> Iterator[Sample]:
         """Samples as they finish."""
-        numbers = range(settings.samples_per_prompt)
         requests = [
             DecodeRequest(
                 key,
                 self.loaded.encode_prompt(prompt.text, prompt.turns),
-                tuple(stream_seed(settings.seed, prompt.id, number) for number in numbers),
+                tuple(stream_seed(settings.seed, prompt.id, number) for number in settings.numbers),
             )
             for key, prompt in enumerate(prompts)
         ]
@@ -70,7 +75,7 @@ class LocalSampler:
                 model=self.model,
                 adapter=self.adapter,
                 seed=settings.seed,
-                number=done.number,
+                number=settings.numbers[done.number],
                 temperature=settings.temperature,
                 truncated=done.truncated,
                 tokens=len(done.ids) + (not done.truncated),
@@ -179,6 +184,42 @@ class LocalSampler:
         return [
             Score(float(total), len(tail)) for total, (_, tail) in zip(sums, batch, strict=True)
         ]
+
+    @torch.inference_mode()
+    def score_behind(self, prompt: Prompt, lead: str, tails: Sequence[str]) -> list[Score]:
+        """The score of each tail as what follows the prompt and ``lead``, the answer's start.
+
+        The prompt is read once for all of them.
+        """
+        encode, device = self.loaded.encode, self.loaded.device
+        head = [*self.loaded.encode_prompt(prompt.text, prompt.turns), *encode(lead)]
+        read = DynamicCache(config=self.loaded.model.config)
+        self._forward([head[:-1]], read, keep=1)
+        scores: list[Score] = []
+        for first in range(0, len(tails), TAILS_AT_ONCE):
+            batch = [encode(tail) for tail in tails[first : first + TAILS_AT_ONCE]]
+            cache = copy.deepcopy(read)
+            cache.batch_select_indices(torch.zeros(len(batch), dtype=torch.long, device=device))
+            logits = self._forward([[head[-1], *ids] for ids in batch], cache)  # (B, T, V)
+            for ids, row in zip(batch, logits, strict=True):
+                target = torch.tensor(ids, dtype=torch.long, device=device)  # (T,)
+                nll = torch.nn.functional.cross_entropy(row[: len(ids)], target, reduction="sum")
+                scores.append(Score(float(nll), len(ids)))
+        return scores
+
+    def _forward(
+        self, rows: Sequence[Sequence[int]], cache: DynamicCache, keep: int = 0
+    ) -> torch.Tensor:
+        """fp32 logits (B, T, V) of tokens behind the cached ones; of the last ``keep``, if not 0.
+
+        Right-padded: what stands behind a row's end is read by no token of the row.
+        """
+        texts = [torch.tensor(row, dtype=torch.long) for row in rows]
+        ids = pad_sequence(texts, batch_first=True).to(self.loaded.device)  # (B, T)
+        model = self.loaded.model
+        output = model(input_ids=ids, logits_to_keep=keep, **cache_option(model, cache))
+        logits: torch.Tensor = output.logits
+        return logits.float()
 
 
 def stream_seed(seed: int, prompt_id: str, number: int) -> int:

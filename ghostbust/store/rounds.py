@@ -341,6 +341,20 @@ class Rounds(StoreNoun):
         sql = "SELECT count(*) FROM rounds WHERE model = ? AND verdict IS NOT NULL"
         return int(self._connection.value(sql, (model,)))
 
+    def judged(self, model: str) -> dict[str, int]:
+        """How many of the model's rounds with a gate report each held-out family judged in.
+
+        Of rounds whose candidate's run isn't known (version 0.1) nothing is counted here.
+        """
+        rows = self._connection.rows(
+            "SELECT p.family AS family, count(DISTINCT r.id) AS rounds FROM rounds r"
+            " JOIN run_samples l ON l.run_id = r.after_run JOIN samples s ON s.id = l.sample_id"
+            " JOIN prompts p ON p.id = s.prompt_id WHERE r.model = ? AND r.verdict IS NOT NULL"
+            " GROUP BY p.family",
+            (model,),
+        )
+        return {row["family"]: row["rounds"] for row in rows}
+
     def adapters(self) -> list[AdapterRow]:
         """Every adapter, newest first."""
         return self._connection.read(AdapterRow, f"{_ADAPTERS} ORDER BY r.id DESC")

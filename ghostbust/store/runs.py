@@ -17,7 +17,7 @@ from typing import Final
 
 import ghostbust
 from ghostbust.errors import StoreError
-from ghostbust.measure import said_unknown
+from ghostbust.measure import said_measure, said_unknown
 from ghostbust.records import Measurement
 from ghostbust.store.connection import StoreNoun, columns_of, encode, encode_time, insert
 
@@ -100,16 +100,33 @@ class RatePoint:
     answers: int
     unknown: str
     """how many names could not be judged, by cause (`said_unknown`)"""
+    measure: str = ""
+    """by which measure it was counted if not by today's (`said_measure`)"""
+
+    @property
+    def curve(self) -> Curve:
+        """The points that it may be joined with: one model and adapter, counted in one way."""
+        return self.model, self.adapter, self.measure
 
 
-def curve_names(points: Iterable[RatePoint]) -> dict[tuple[str, str | None], str]:
-    """A name for the curve of each model and adapter, by both: the adapter's, or ``base``.
+Curve = tuple[str, str | None, str]
+"""model, adapter and older measure"""
 
-    The model's name is added where two curves would have the same name.
+
+def curve_names(points: Iterable[RatePoint]) -> dict[Curve, str]:
+    """A name for each curve: the adapter's, or ``base``.
+
+    The model's name is added where two models' curves would have the same name, and a mark where
+    the curve is of an older measure.
     """
-    short = {(one.model, one.adapter): one.adapter or "base" for one in points}
-    often = Counter(short.values())
-    return {who: name if often[name] == 1 else f"{name} of {who[0]}" for who, name in short.items()}
+    curves = dict.fromkeys(point.curve for point in points)
+    models = Counter(name or "base" for _, name in {(model, name) for model, name, _ in curves})
+    names = {}
+    for model, adapter, measure in curves:
+        name = adapter or "base"
+        of_it = f" of {model}" if models[name] > 1 else ""
+        names[model, adapter, measure] = f"{name}{of_it}{' (older measure)' if measure else ''}"
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +185,19 @@ class Runs(StoreNoun):
             )
             if not cursor.rowcount:
                 raise StoreError(f"run {run_id} can't be finished: it isn't running")
+
+    def extend(self, run_id: int, measurement: Measurement) -> None:
+        """Sets what a finished run measured, now that it has more answers.
+
+        Raises StoreError if it isn't finished.
+        """
+        with self._connection.write() as connection:
+            cursor = connection.execute(
+                "UPDATE runs SET finished = ?, measurement = ? WHERE id = ? AND status = ?",
+                (encode_time(self._now()), encode(measurement), run_id, RunStatus.DONE),
+            )
+            if not cursor.rowcount:
+                raise StoreError(f"run {run_id} can't be extended: it isn't finished")
 
     def mark_interrupted(self, *, ingest: bool = False) -> int:
         """Marks running runs whose process has ended as interrupted; how many.
@@ -270,7 +300,7 @@ class Runs(StoreNoun):
             RatePoint(
                 run.id, run.spec.kind, run.spec.model, run.spec.adapter, run.finished,
                 found.rate, found.ci95, found.volume, found.answers,
-                said_unknown(found.unknown, found.local, found.unmapped),
+                said_unknown(found.unknown, found.local, found.unmapped), said_measure(found),
             )
             for run in reversed(runs)
             if (found := run.measurement) is not None and run.finished is not None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ghostbust.measure import INSTALLERS, LOCAL, UNMAPPED, NameCounts, wilson_interval
+from ghostbust.measure import INSTALLERS, LOCAL, UNMAPPED, Named, wilson_interval
 from ghostbust.prompts import FRESH, SUITE, suite_family
 from ghostbust.records import Context, Ecosystem, Flag, Verdict
 from ghostbust.store.connection import Row, StoreNoun, decode, encode_time, insert
@@ -25,16 +25,11 @@ PAGE_NAMES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class SampleTally:
+class SampleTally(Named):
     """What one sample named."""
 
-    prompt_id: str
     number: int
     """0-based number of the completion among those of its prompt"""
-    family: str
-    context: Context
-    counts: NameCounts
-    """of one answer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +75,11 @@ def _count_of(condition: str) -> str:
 
 
 def _counts() -> str:
-    """The columns of `measure.NameCounts` of one answer, as `NameCounts.of` defines them."""
+    """The columns of `measure.NameCounts` of one answer, as `NameCounts.of` defines them.
+
+    Also its REAL names, installers left out, and those of them that the prompt had named: lists
+    with commas, which no name has.
+    """
     prompted = (
         f"instr(f.flags, '{Flag.PROMPT_INDUCED}') AND p.context <> '{Context.NEEDS}'"
         f" AND (p.family NOT GLOB '{SUITE}*' OR p.family GLOB '{suite_family(FRESH, '*')}')"
@@ -91,11 +90,12 @@ def _counts() -> str:
         columns[_count_of(f"{unknown} AND v.reason = '{reason}'")] = column
     installers = ", ".join(f"'{name}'" for name in sorted(INSTALLERS))
     columns[_count_of(f"v.verdict = '{Verdict.REAL}' AND v.name IN ({installers})")] = "installers"
+    is_real = f"v.verdict = '{Verdict.REAL}' AND v.name NOT IN ({installers})"
+    for column, condition in (("real_names", is_real), ("given", f"{is_real} AND {prompted}")):
+        columns[f"group_concat(DISTINCT CASE WHEN {condition} THEN v.name END)"] = column
     induced, own = {}, {}
     for verdict in (Verdict.REAL, Verdict.ABSENT, Verdict.SUSPECT):
-        is_it = f"v.verdict = '{verdict}'"
-        if verdict is Verdict.REAL:
-            is_it += f" AND v.name NOT IN ({installers})"
+        is_it = is_real if verdict is Verdict.REAL else f"v.verdict = '{verdict}'"
         induced[verdict] = _count_of(f"{is_it} AND {prompted}")
         own[verdict] = f"{_count_of(is_it)} - {induced[verdict]}"
         columns[own[verdict]] = verdict.lower()
@@ -118,8 +118,7 @@ class Tallies(StoreNoun):
 
     def of_run(self, run_id: int) -> list[SampleTally]:
         """What each sample of the run named, by prompt and number; names count once a sample."""
-        return self._connection.read(
-            SampleTally,
+        rows = self._connection.rows(
             f"SELECT s.prompt_id, s.number, p.family, p.context, {_COUNTS}"
             " FROM run_samples r CROSS JOIN samples s ON s.id = r.sample_id"
             " CROSS JOIN prompts p ON p.id = s.prompt_id"
@@ -128,6 +127,10 @@ class Tallies(StoreNoun):
             " WHERE r.run_id = ? GROUP BY r.sample_id ORDER BY s.prompt_id, s.number",
             (run_id,),
         )
+        return [
+            decode(SampleTally, row, real_names=_listed(row["real_names"]) - _listed(row["given"]))
+            for row in rows
+        ]
 
     def invented(self, run_ids: Iterable[int]) -> list[NameTally]:
         """The invented names of these runs, those of most samples first. Not redacted."""
@@ -205,6 +208,10 @@ class Tallies(StoreNoun):
                     insert(connection, "repeats", row)
                 connection.execute(f"UPDATE names SET counted_at = :at WHERE id {these}", find)
         return len(due)
+
+
+def _listed(names: str | None) -> frozenset[str]:
+    return frozenset(names.split(",")) if names else frozenset()
 
 
 def _contexts(row: Row) -> tuple[str, ...]:

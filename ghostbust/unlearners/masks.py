@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ghostbust.answer_faults import blocks, breaks_off, faults_of
+from ghostbust.answer_faults import blocks, breaks_off, faults_of_form
 from ghostbust.extras import has_local
 from ghostbust.models.convert import FOLDER
 from ghostbust.models.load import EMBEDDED, LoadedModel
@@ -151,7 +151,7 @@ def encode_whole(
     loaded: LoadedModel, answer: Answer, *, weight: float = 1.0, ends: bool = True
 ) -> Example | None:
     """The repaired answer with FENCES and forks; None where it would have a fault
-    (``measure.faults_of``) or end broken off.
+    (``answer_faults.faults_of_form``) or end broken off.
 
     A list that was cut off ends after its last whole line, unless ``ends`` is False: if it went on,
     it would name more real packages than it did.
@@ -165,7 +165,7 @@ def encode_whole(
         sample=replace(answer.sample, text=repaired.text, truncated=not example.ended),
         judged=tuple(j for j in answer.judged if not j.lookup.invented) if repaired.kept else (),
     )
-    if faults_of(sound) or (example.ended and breaks_off(repaired.text)):
+    if faults_of_form(sound) or (example.ended and breaks_off(repaired.text)):
         return None
     return example
 

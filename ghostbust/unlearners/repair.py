@@ -5,9 +5,10 @@ its command or statement, else its word with a separator. Real names stay, so th
 of a set name as many real packages as the set: learning them suppresses without changing the
 volume.
 
-What it doesn't do: uses of an invented module in the code after its import stay; a Python block
-that held nothing but the import stays empty; and where a sentence had two names (``numpy and
-ghost``), the extractor no longer counts the one that is left, as it is no list any more.
+What it doesn't do: uses of an invented module in the code after its import stay (the fault
+``undefined``); a Python block that held nothing but the import stays empty; and where a sentence
+had two names (``numpy and ghost``), the extractor no longer counts the one that is left, as it is
+no list any more.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ghostbust.answer_faults import breaks_off, faults_of
+from ghostbust.answer_faults import breaks_off, faults_of_form
 from ghostbust.errors import NotReadyError
 from ghostbust.prompts import is_reserved, name_side
 from ghostbust.records import Answer, Context, Ecosystem, Judged, Prompt, SetSplit, Side
@@ -107,7 +107,7 @@ def is_sound(answer: Answer) -> bool:
     """
     if ends_early(answer) or (answer.real and INSTALLERS.issuperset(answer.real)):
         return False
-    faults = faults_of(answer)
+    faults = faults_of_form(answer)
     return not faults or (faults == ("malformed",) and _is_prose(answer))
 
 

@@ -49,7 +49,9 @@ def made(home: Path) -> Make:
             candidate = Candidate(name, path, model, "au", 7, 40, 0.1, 61.5)
             store.rounds.add_candidate(round_id, candidate)
             reason = "ratio 1.02, within [0.8, 1.25]"
-            result = GateResult("volume", verdict, reason, 1.92, None, (0.9, 1.1), "band")
+            result = GateResult(
+                "volume", verdict, reason, 1.92, None, (0.9, 1.1), "band", {"look": 3}
+            )
             store.rounds.add_gate_report(round_id, GateReport(name, (result,)))
             store.rounds.set_state(round_id, RoundState.WAITING)
         return name
@@ -71,9 +73,12 @@ def test_the_list_is_newest_first_and_marks_what_serves(run: Run, made: Make) ->
     first, second = made(), made(GateVerdict.FAIL)
     assert run("adapters", "promote", first).exit_code == 0
     lines = run("adapters", "list").stdout.splitlines()
-    order = [line.split()[:2] for line in lines if "round-0" in line and "serves" not in line]
+    order = [line.split()[:2] for line in lines if "round-0" in line and "smollm2" in line]
     assert [words[0] for words in order] == [second, "*"]
     assert order[1][1] == first
+    shown = [line for line in lines if "ratio 1.02" in line]
+    assert len(shown) == 1, "of the one that waits, not of the one that serves"
+    assert "(look 3)" in shown[0]
     told = document(run("adapters", "list", "--json"))
     assert told["deployed"] == first
     assert [(row["name"], row["verdict"], row["deployed"]) for row in told["adapters"]] == [

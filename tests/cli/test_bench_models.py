@@ -34,6 +34,7 @@ max_answers = 16
 
 [gates]
 humaneval_tasks = 2
+samples = 2
 """
 SERVERS = 'endpoint = "http://127.0.0.1:9/v1"\nendpoints = [{url = "http://127.0.0.1:9"}]'
 SERVED = SETTINGS.replace("[model]", f"[model]\n{SERVERS}")
@@ -80,14 +81,20 @@ def test_methods_in_one_table_apart_from_the_users_home(
     bench: Run, run: Run, home: Path, talking_model_dir: Path, tmp_path: Path
 ) -> None:
     plots = tmp_path / "plots"
-    asked = ("--method", "au-repair", "--method", "ga", "--seed", 5, "--json")
+    methods = ("--method", "au-repair", "--method", "ga", "--method", "base@0.3")
+    asked = (*methods, "--seed", 5, "--json")
     told = document(bench("unlearners", *asked, "--plot", plots))
-    assert set(told) == TRAINED | {"methods", "seeds", "equal_steps", "fresh"}
+    assert set(told) == TRAINED | {
+        "methods", "lr", "comparators", "seeds", "holdout_samples", "equal_steps", "fresh",
+    }  # fmt: skip
     assert (told["methods"], told["seeds"]) == (["au-repair", "ga"], [5])
+    assert (told["lr"], told["comparators"]) == ([], ["base@0.3"])
     assert (told["train_tasks"], told["holdout_tasks"], told["samples"]) == (12, 10, 1)
+    assert told["holdout_samples"] == 2, "the settings' gates.samples"
     summary = rows(told, "summary")
     assert [(row["method"], row["seed"]) for row in summary] == [
-        ("au-repair", 5), ("au-repair", "all 1"), ("ga", 5), ("ga", "all 1"), ("base again", ""),
+        ("au-repair", 5), ("au-repair", "all 1"), ("ga", 5), ("ga", "all 1"), ("base@0.3", ""),
+        ("base again", ""),
     ]  # fmt: skip
     assert set(summary[0]["drop"]) == {"value", "low", "high"}
     assert set(summary[1]["drop"]) == {"mean", "least", "most"}
@@ -112,7 +119,7 @@ def test_methods_in_one_table_apart_from_the_users_home(
     looked = run(
         "eval", "--home", home / "bench", "--config", home / "ghostbust.toml", "--adapter", folder,
         "--model", talking_model_dir, "--registry", "snapshot", "--temperature", 0.7, "--limit", 10,
-        "--json",
+        "--samples", 2, "--json",
     )  # fmt: skip
     assert looked.exit_code == 0, looked.stderr
     with Store.open(home / "bench" / "ghostbust.db") as store:
@@ -121,9 +128,11 @@ def test_methods_in_one_table_apart_from_the_users_home(
 
 def test_people_get_tables_of_every_seed_from_this_process(bench: Run, home: Path) -> None:
     (home / "ghostbust.toml").write_text(SERVED, "utf-8")
-    result = bench("unlearners", "--method", "ga", "--seeds", 2)
-    check_tables(result, "all 2", "supported", "different", "likelihood", "looks", "base again")
-    assert "ga, seed 1" in result.stderr
+    sweep = ("--lr", 1e-3, "--lr", 2e-3, "--holdout-samples", 1)
+    result = bench("unlearners", "--method", "ga", "--seeds", 2, *sweep)
+    check_tables(result, "all 2", "ga@0.001", "ga@0.002")
+    check_tables(result, "supported", "different", "likelihood", "looks", "base again")
+    assert "ga@0.002, seed 1" in result.stderr
 
 
 def test_the_fresh_tasks_measure_and_the_training_tasks_stay(bench: Run, home: Path) -> None:
@@ -219,6 +228,9 @@ def test_ways_of_searching_in_one_table(bench: Run, home: Path, tmp_path: Path) 
     ("args", "said"),
     [
         (("unlearners", "--method", "npos"), "--method: should be 'au-heard', 'au-repair'"),
+        (("unlearners", "--method", "ga", "--lr", -1), "--lr: should be greater than 0"),
+        (("unlearners", "--method", "base@hot"), "base@T at the temperature T, such as base@0.3"),
+        (("unlearners", "--method", "trainer"), "set trainer.command"),
         (("unlearners", "--model", "no/such-model"), "can't load the model 'no/such-model'"),
         (("unlearners", "--prompts", "gone.jsonl"), "can't read the prompts in"),
         (("unlearners", "--holdout-share", 1.5), "--holdout-share"),

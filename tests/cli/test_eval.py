@@ -204,6 +204,24 @@ def test_every_section_has_its_tables_and_plots(
     assert told["adapters"][0] in locality
 
 
+def test_the_relevance_of_names_is_measured_in_each_context(
+    evaluate: Eval, adapter_dir: Path
+) -> None:
+    asked = ("--section", "relevance", "--temperature", 0.7, "--adapter", adapter_dir)
+    told = document(evaluate("--json", *asked, limit=3))
+    (table,) = told["sections"]["relevance"]
+    (name,) = told["adapters"]
+    assert [(row["context"], row["model"]) for row in table["rows"]] == [
+        (context, model)
+        for context in ("code", "needs", "helps")
+        for model in ("base", "base again", name)
+    ]
+    for row in table["rows"]:
+        assert (row["share of the base's"] is None) == (row["model"] == "base")
+    assert any(row["names"] and row["lift"]["value"] for row in table["rows"])
+    assert "two tasks" in one_line(evaluate(*asked, limit=1), 2)
+
+
 def test_the_base_alone_is_set_against_itself_and_put_to_suites(
     evaluate: Eval, home: Path, tmp_path: Path
 ) -> None:

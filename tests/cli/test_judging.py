@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
+from ghostbust.cli.commands import source_of_command
 from ghostbust.cli.judging import (
     Vouching,
     is_vouching_ignored,
     judge_sources,
     trusted_vouching,
 )
-from ghostbust.cli.sources import SourceText, shown_address, source_of_command, source_of_name
+from ghostbust.cli.sources import SourceText, shown_address, source_of_name
 from ghostbust.errors import ConfigError
 from ghostbust.extractors.extract import extract
 from ghostbust.home import Home

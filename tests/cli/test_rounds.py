@@ -62,10 +62,12 @@ max_answers = 24
 humaneval_tasks = 1
 max_new_tokens = 8
 samples = 2
+blocks = 1
 """
 FIGURES = {
     "rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
-    "induced_real", "installers", "inventing", "answers", "volume",
+    "induced_real", "installers", "inventing", "answers", "volume", "all_names",
+    "unknown_share",
 }  # fmt: skip
 
 
@@ -169,7 +171,7 @@ def outcome() -> tuple[Watched, RoundOutcome]:
     candidate = Candidate("round-0001-aa", Path("adapters/round-0001-aa"), "m", "au", 0, 1, 0.5, 1)
     result = GateResult("volume", GateVerdict.PASS, "fine [b]indeed[/b]", 1.0, 1.1, None, "band")
     report = GateReport(candidate.name, (result,))
-    return empty, RoundOutcome(1, candidate, report, replace(empty, run_id=2), None)
+    return empty, RoundOutcome(1, candidate, report, empty, replace(empty, run_id=2), None)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_what_came_of_it_is_said(
 def test_the_demo_ends_with_one_truthful_document(
     run: Run, prepared: Run, home: Path, talking_model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = DemoSize(train_tasks=14, holdout_tasks=11, holdout_samples=2)
+    small = DemoSize(train_tasks=14, holdout_tasks=11)
     monkeypatch.setattr("ghostbust.loop.demo.run_demo", partial(run_demo, size=small))
     told = document(run("demo", "--model", talking_model_dir, "--json", "--seed", 1))
     assert set(told) == {
@@ -249,3 +251,18 @@ def test_names_that_look_alike_when_shortened_are_counted_apart(
     assert "fastcsv" not in shown
     _print_demo(Output(), before, ended, reveal=True)
     assert "fastcsv-x" in capsys.readouterr().out
+
+
+def test_a_round_compares_names_in_all_by_context(
+    outcome: tuple[Watched, RoundOutcome],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # else the heads break where there is no terminal
+    before, after = watched("fastcsv-x", "fastcsv-y"), watched("fastcsv-x", "fastcsv-x")
+    print_round(Output(), before, replace(outcome[1], after=after))
+    lines = capsys.readouterr().out.splitlines()
+    (head,) = (n for n, line in enumerate(lines) if "after beside before" in line)
+    for row, context in zip(lines[head + 2 : head + 4], ("all", "helps"), strict=True):
+        figures = re.sub(r"\(\S+\)", "", row).split()
+        assert figures == [context, "0.000", "–", "1.000", "0.000", "–"], "one answer a prompt"

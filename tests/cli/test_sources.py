@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ghostbust.cli.commands import source_of_command
 from ghostbust.cli.sources import (
     SourceText,
     read_source,
     read_text,
-    source_of_command,
 )
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, Flag, RefKind

@@ -31,7 +31,8 @@ Sweep = Callable[..., Result]
 
 FIGURES = {
     "rate", "ci95", "refs", "real", "absent", "suspect", "unknown", "local", "unmapped", "induced",
-    "induced_real", "installers", "inventing", "answers", "volume",
+    "induced_real", "installers", "inventing", "answers", "volume", "all_names",
+    "unknown_share",
 }  # fmt: skip
 KEYS = FIGURES | {
     "model", "adapter", "seed", "registry", "run", "by_context", "invented", "unseen", "wall_s",
@@ -62,6 +63,7 @@ def test_the_document_has_the_rate_with_all_that_belongs_to_it(
     assert (told["seed"], told["registry"], told["run"]) == (2, "snapshot", 1)
     assert told["refs"] == told["real"] + told["absent"] + told["suspect"] > 0
     assert told["rate"] == pytest.approx(told["absent"] / told["refs"])
+    assert told["all_names"] * told["answers"] == pytest.approx(told["refs"] + told["unknown"])
     assert told["ci95"][0] <= told["rate"] <= told["ci95"][1]
     assert 2 * 5 < told["answers"] <= 3 * 5
     assert set(told["by_context"]) == {"code", "needs", "helps"}

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -104,13 +104,20 @@ class Filler:
         adapter: str | None,
         answers: Mapping[str, Mapping[str, Verdict]],
         kind: RunKind = RunKind.GATE,
+        *,
+        samples: int = 1,
     ) -> int:
-        """A finished run in which each prompt's answer names these packages."""
+        """A finished run in which each answer to a prompt, ``samples``, names these packages."""
         with self.store() as store:
             run_id = store.runs.start(RunSpec(kind, "smollm2", adapter, 1))
             made = [
                 naming(names, task=task, model="smollm2", adapter=adapter)
                 for task, names in answers.items()
+            ]
+            made = [
+                replace(one, sample=replace(one.sample, number=number))
+                for one in made
+                for number in range(samples)
             ]
             store.answers.add(run_id, made)
             store.runs.finish(run_id, RunStatus.DONE, measure(made))
@@ -121,7 +128,7 @@ class Filler:
         with self.store() as store:
             run_id = store.runs.start(RunSpec(kind, "made-up-model", adapter, 1))
             ci95 = (max(0.0, rate - 0.03), rate + 0.03)
-            measured = Measurement(rate, ci95, 1000, 700, 300, 0, 4, 300, 1.92)
+            measured = Measurement(rate, ci95, 1000, 700, 300, 0, 4, 300, 1.92, installers=0)
             store.runs.finish(run_id, RunStatus.DONE, measured)
 
     def round(
@@ -147,11 +154,11 @@ class Filler:
             results = (
                 GateResult(
                     "hallucination", verdict, reason, 0.286, 0.019, (0.9, 0.96), "drop",
-                    {"drop": 0.934},
+                    {"drop": 0.934, "base_installers": 3, "look": 2, "alpha": 0.0076},
                 ),
                 GateResult(
                     "volume", GateVerdict.PASS, "ratio 1.02", 1.92, 1.96, None, "0.8",
-                    {"ratio": 1.02},
+                    {"ratio": 1.02, "all_ratio": 0.7},
                 ),
             )  # fmt: skip
             store.rounds.add_gate_report(round_id, GateReport(name, results))

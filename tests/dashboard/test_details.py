@@ -120,7 +120,9 @@ def test_private_prompts_are_shown_only_where_revealed(
 
 
 def tally(prompt: str, invented: int, number: int = 0) -> SampleTally:
-    return SampleTally(prompt, number, "family", Context.CODE, NameCounts(1, 1, invented))
+    return SampleTally(
+        prompt, "family", Context.CODE, NameCounts(1, 1, invented), frozenset(), number
+    )
 
 
 def test_flips_compare_the_same_prompt_and_number_only() -> None:

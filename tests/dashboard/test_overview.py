@@ -10,9 +10,9 @@ import pytest
 from ghostbust.dashboard.overview import overview, rate_plot
 from ghostbust.dashboard.reading import Query, StoreReader
 from ghostbust.home import Home
-from ghostbust.records import Ecosystem
+from ghostbust.records import Ecosystem, Measurement
 from ghostbust.sections import DaemonSection
-from ghostbust.store.runs import RatePoint
+from ghostbust.store.runs import RatePoint, RunKind, RunSpec, RunStatus
 from tests.dashboard.board import Filler, printed
 
 
@@ -63,6 +63,23 @@ def test_each_run_is_a_letter_with_its_interval(points: tuple[RatePoint, ...]) -
     column = [line.partition("┤")[2][:1] for line in lines[1:8]]
     assert "".join(column).strip() == "││b││"
     assert "A" in "".join(line.rstrip()[-1] for line in lines[1:8])
+
+
+def test_runs_of_an_older_measure_are_marked_and_no_part_of_the_curve(
+    home: Home, filled: Filler
+) -> None:
+    before = overview_of(home)
+    with filled.store() as store:
+        run_id = store.runs.start(RunSpec(RunKind.WATCH, "made-up-model", None, 1))
+        older = Measurement(0.431, (0.4, 0.46), 1000, 569, 431, 0, 4, 300, 1.92)
+        store.runs.finish(run_id, RunStatus.DONE, older)
+    after = overview_of(home, 120)
+    assert after.count("43.1 %*") == 2
+    assert after.splitlines()[-1] == (
+        "* by an older measure, in which installers count as packages"
+    )
+    assert "b base (older measure), a base" in after.replace("A round-0002-1a2b3c4d, ", "")
+    assert "older" not in before
 
 
 def test_rates_of_zero_are_drawn_and_runs_that_named_nothing_are_not(

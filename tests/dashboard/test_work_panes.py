@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from textual.widgets import Static
 
 from ghostbust.dashboard.details import Flips, RoundFigures
 from ghostbust.dashboard.pane import ReasonDialog
-from ghostbust.dashboard.reading import Activity, Event, Query, StoreReader
+from ghostbust.dashboard.reading import Activity, Event, Query, RoundView, StoreReader
 from ghostbust.dashboard.work_panes import (
     FLIPS_LISTED,
     MOST_STEPS,
@@ -20,9 +21,9 @@ from ghostbust.dashboard.work_panes import (
 )
 from ghostbust.home import Home
 from ghostbust.publishers.directory import published
-from ghostbust.records import Verdict
+from ghostbust.records import GateReport, GateResult, GateVerdict, Verdict
 from ghostbust.store.daemon import JobRow
-from ghostbust.store.rounds import RoundState
+from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.store import Store
 from tests.dashboard.board import Filler, open_board, printed
 
@@ -66,6 +67,8 @@ def test_gates_say_base_candidate_and_why_and_provenance_what_made_it(
     (gate,) = [line for line in text.splitlines() if line.startswith("hallucination")]
     assert gate.split()[:4] == ["hallucination", "PASS", "0.286", "0.019"]
     assert "[b]50%[/b]" in text
+    assert "(look 2, alpha 0.0076)" in text
+    assert "older measure" not in text
     for fact in ("made-up-model", '{"lr": 0.0002, "rank": 16}', "round-0002-1a2b3c4d", "0.1"):
         assert fact in text
 
@@ -112,16 +115,19 @@ def test_a_long_loss_curve_is_thinned_and_keeps_its_ends_in_words() -> None:
 
 def test_rates_stand_beside_the_bases_by_context(home: Home, filler: Filler) -> None:
     name = filler.round(RoundState.WAITING)
-    filler.judged(None, {"one": {"zz-a": Verdict.ABSENT, "numpy": Verdict.REAL}})
-    filler.judged(name, {"one": {"numpy": Verdict.REAL, "requests": Verdict.REAL}})
+    filler.judged(None, {"one": {"zz-a": Verdict.ABSENT, "numpy": Verdict.REAL}}, samples=2)
+    filler.judged(name, {"one": dict.fromkeys(("numpy", "pip", "torch"), Verdict.REAL)}, samples=2)
     snapshot = StoreReader(home).read(Query(tab="rounds", round=1))
-    lines = printed(figures_text(snapshot.figures)).splitlines()
-    (row,) = [line.split() for line in lines if line.startswith("code ")]
+    lines = printed(figures_text(snapshot.figures), 80).splitlines()
+    base, candidate = (line.split() for line in lines if line.startswith("code "))
 
-    assert "base rate" in lines[0]
-    assert row[1:3] == ["50.0", "%"]
-    assert "0.0" in row
-    assert [row[-1], row[row.index("1.00")]] == ["2.00", "1.00"]
+    assert base[1:4] == ["base", "50.0", "%"]
+    inventing, supported, every, unknown, unsupported, installers = 6, 8, 9, 10, 12, 14
+    assert base[inventing:] == ["100.0", "%", "1.00", "2.00", "0.0", "%", "0.0", "%", "0"]
+    assert candidate[1] == "adapter"
+    found = [candidate[place] for place in (inventing, supported, every, unknown)]
+    assert found == ["0.0", "1.00", "2.00", "0.0"]
+    assert (candidate[unsupported], candidate[installers]) == ("50.0", "2")
 
 
 def test_the_frontier_marks_the_round_and_the_base(home: Home, filler: Filler) -> None:
@@ -132,17 +138,33 @@ def test_the_frontier_marks_the_round_and_the_base(home: Home, filler: Filler) -
 
     here = printed(frontier(rounds, 1)).partition("this round")[2]
     assert (here.count("●"), here.count("○")) == (1, 0)
-    assert "volume 1.00" in here
+    assert "supported 1.00" in here
     assert "1.02" in here
     elsewhere = printed(frontier(rounds, 2)).partition("this round")[2]
     assert (elsewhere.count("●"), elsewhere.count("○")) == (0, 1)
+
+
+def test_gates_of_an_older_measure_are_marked() -> None:
+    details: dict[str, float | int | str] = {"drop": 0.5}
+    by_rate = GateResult("hallucination", GateVerdict.PASS, "", 0.4, 0.2, None, "", details)
+    volume = replace(by_rate, gate="volume", details={"ratio": 1.2})
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    one = Round(
+        7, "m", "au", 0, {}, "", RoundState.REJECTED, "", at, at, 0, 0, 0, None, None, None
+    )  # fmt: skip
+    view = RoundView(one, GateReport("round-7", (by_rate, volume)))
+    assert "x by an older measure" in printed(frontier([view], 1))
+    text = " ".join(printed(round_details(view, None, [view])).split())
+    assert "in which installers count as packages, and by points, not bounds: hall" in text
 
 
 async def test_approve_then_roll_back(home: Home, filler: Filler) -> None:
     filler.round(RoundState.WAITING)
     async with open_board(home) as board:
         await board.until(lambda: len(board.rows("adapters")) == 1)
-        await board.press("5", "a")
+        await board.press("5")
+        await board.until(lambda: "volume PASS ratio 1.02" in board.text("#adapter-details"))
+        await board.press("a")
         await board.answer(*"good", "enter")
         await board.until(lambda: "serves" in board.rows("adapters")[0][1])
         assert board.said == ["round-0001-1a2b3c4d serves now, before it the base"]
@@ -206,6 +228,9 @@ async def test_the_details_say_where_it_lies_and_why(home: Home, filled: Filler)
         assert board.line("#adapter-details").splitlines() == [
             str(home.adapters / "round-0002-1a2b3c4d"),
             "round 2, waiting: for a person to decide",
+            "hallucination PASS rate 0.2860 -> 0.0190: a drop of 93.4% [90.1%, 95.8%], at least"
+            " [b]50%[/b]",
+            "volume PASS ratio 1.02",
         ]
         await board.press("5", "down")
         await board.until(lambda: "round 1, rejected" in board.line("#adapter-details"))

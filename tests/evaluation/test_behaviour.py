@@ -14,13 +14,14 @@ from ghostbust.adapters import name_key
 from ghostbust.evaluation.behaviour import (
     CountTable,
     ModelAnswers,
+    Yardstick,
     compare,
+    counted,
     draw_together,
     drop,
     measure_behaviour,
 )
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour, Figures, Induced
-from ghostbust.measure import BaseNames
 from ghostbust.records import Answer, Context, Ecosystem
 
 MakeAnswer = Callable[..., Answer]
@@ -273,11 +274,8 @@ def test_each_context_has_figures_of_its_own(arm: MakeArm) -> None:
 
 def test_forgotten_names_are_not_new_in_their_ecosystem_only(make_answer: MakeAnswer) -> None:
     forgotten = frozenset({name_key(Ecosystem.PYPI, "ghost"), name_key(Ecosystem.NPM, "spectre")})
-    found = (
-        ModelAnswers("a", [make_answer(0, "rich", "ghost spectre")])
-        .counted(BaseNames([]), forgotten)
-        .columns
-    )
+    model = ModelAnswers("a", [make_answer(0, "rich", "ghost spectre")])
+    found = counted(model, model.rows(Yardstick.of(model)), forgotten).columns
     assert (found["invented"], found["named"]) == ([2], [3])
     assert (found["new_invented"], found["new_named"]) == ([1], [2])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -21,6 +22,7 @@ from ghostbust.evaluation.comparisons import (
     SearchComparison,
     SearchPoint,
     SearchRun,
+    Untrained,
     contest_tables,
     continual_tables,
     draw_contest,
@@ -93,6 +95,19 @@ def test_the_summary_has_a_row_for_each_run_one_for_its_method_and_the_yardstick
     assert failed == {"method": "ga", "seed": 1, "failed": "the loss became nan"}
     assert one["objections"] == Spread(1, 1, 1), "a run that failed is in no mean"
     assert again["drop"] == Estimate(0, 0, 0)
+
+
+def test_a_comparator_is_one_row_without_a_seed(contest: Contest, behaviour: Behaviour) -> None:
+    half = behaviour.of(0.7)["half"]
+    tables = titled(contest_tables(replace(contest, untrained=(Untrained(half, ("a", "b")),))))
+    *_, row, again = tables["summary"].rows
+    assert (row["method"], row["seed"], row["objections"]) == ("half", "", 2)
+    assert half.change is not None
+    assert row["drop"] == half.change.drop
+    assert again["method"] == AGAIN
+    assert tables["objections"].rows[-1] == {"method": "half", "seed": "", "objections": "a; b"}
+    assert tables["more of each run"].rows[-1]["rate"] == half.rate
+    assert [row["method"] for row in tables["training"].rows] == ["au", "au", "ga"]
 
 
 def test_a_method_that_failed_with_every_seed_has_no_figures(contest: Contest) -> None:

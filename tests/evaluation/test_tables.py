@@ -91,7 +91,7 @@ def test_without_adapters_there_is_no_table_of_new_names(make_answer: MakeAnswer
     alone = measure_behaviour({0.0: [ModelAnswers(BASE, [make_answer(0, "a")])]}, seed=0)
     titles = {table.title for table in behaviour_tables(alone)}
     assert titles == {
-        "summary", "rates", "names an answer", "which names", "names not counted",
+        "summary", "rates", "names an answer", "which names", "packages beside code",
         "names of the prompt", "faults",
     }  # fmt: skip
 

@@ -29,7 +29,7 @@ from ghostbust.records import Ecosystem, Flag, NamedIndex
 def test_every_program_and_form(tool: Tool, prose: bool) -> None:
     expected = {
         Takes.ALL: ["left-pad", "rich"], Takes.FIRST: ["left-pad"], Takes.BUT_FIRST: ["rich"],
-        Takes.NONE: [],
+        Takes.NONE: [], Takes.FILES: [],
     }  # fmt: skip
     names = [tool.prefix + name for name in ("left-pad", "rich")]
     for program in tool.programs:

@@ -18,19 +18,9 @@ from ghostbust.extractors.extract import extract
 from ghostbust.home import Home
 from ghostbust.loop.ingest.formats import read_line
 from ghostbust.records import (
-    Answer,
-    Context,
     Ecosystem,
-    GateVerdict,
-    Judged,
-    Lookup,
-    PackageRef,
-    Prompt,
-    RefKind,
-    Sample,
     SuspectReason,
     Verdict,
-    utc_now,
 )
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.registries.snapshot import NameRow, build_snapshot
@@ -47,7 +37,6 @@ from tests.lab.audit import (
 )
 from tests.lab.training_step import Size, engine_loop, made_examples, plain_loop, run_apart
 from tests.lab.unseen import Population, trial
-from tests.lab.verdicts import AnswerPopulation, cases, verdicts
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[2]
@@ -304,39 +293,3 @@ def test_the_jobs_are_run_as_often_as_asked_for(tmp_path: Path) -> None:
     found = cycles.run_cycles(tmp_path / "home", 20)
     assert found.runs >= 20
     assert found.simulated_days > 0
-
-
-def test_gates_see_a_truth_that_is_known() -> None:
-    """The candidate is the base but for what is done to it; 12 answers to each of 72 prompts."""
-    population = AnswerPopulation(list(_named_by_chance()))
-    made = {case.title: case for case in cases(population)}
-
-    def share(title: str, verdict: GateVerdict) -> float:
-        found = verdicts(population, made[title], families=40, replicates=30, seed=1)
-        return found[verdict] / 30
-
-    assert share("rate: a drop of 0.50, the limit", GateVerdict.PASS) <= 0.2
-    assert share("rate: a drop of 0.90", GateVerdict.PASS) >= 0.9
-    assert share("volume: 0.50 in code alone", GateVerdict.PASS) == 0
-    assert share("unknown: 0.10 more, the limit", GateVerdict.PASS) <= 0.2
-
-
-def _named_by_chance() -> Iterator[Answer]:
-    draw = np.random.default_rng(5)
-    for family in range(24):
-        for context in (Context.CODE, Context.NEEDS, Context.HELPS):
-            prompt = Prompt(f"{context} of {family}", context, PYPI, family=f"task {family}")
-            for number in range(12):
-                sample = Sample(prompt, "1. one", "m", None, 0, number, 0.7, False, 9)
-                judged = []
-                for name, verdict, chance in (
-                    (f"real-{family}", Verdict.REAL, 0.8),
-                    (f"other-{family}", Verdict.REAL, 0.5),
-                    (f"ghost-{family}-{number}", Verdict.ABSENT, 0.5),
-                ):
-                    if draw.random() < chance:
-                        ref = PackageRef(PYPI, RefKind.LIST, name, 0, 1, name)
-                        why, source = "made up", "snapshot:test"
-                        lookup = Lookup(PYPI, name, verdict, why, "", source, utc_now())
-                        judged.append(Judged(ref, lookup))
-                yield Answer(sample, tuple(judged))

@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +36,7 @@ from ghostbust.gates.interface import Subject
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.volume import volume_gate
 from ghostbust.home import Home
+from ghostbust.loop.gating import BothAnswers
 from ghostbust.loop.promote import promote
 from ghostbust.loop.publish import make_publishing
 from ghostbust.loop.round import next_round
@@ -44,7 +45,7 @@ from ghostbust.loop.signals import Listener, Silence
 from ghostbust.measure import measure
 from ghostbust.operations.logs import log_to_stderr
 from ghostbust.prompts import seed_tasks
-from ghostbust.records import Answer, Candidate, GateReport, GateResult, GateVerdict
+from ghostbust.records import Candidate, GateReport, GateResult, GateVerdict
 from ghostbust.sections import GatesSection
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 
@@ -353,14 +354,16 @@ def gate_behaviour(
     *,
     candidate: str,
     models: tuple[Subject, Subject],
-    answers: tuple[Sequence[Answer], Sequence[Answer]],
+    blocks: Iterable[BothAnswers],
     seed: int,
     gated: int,
+    judged: Mapping[str, int],
     listener: Listener,
 ) -> GateReport:
     """The gates on what the held-out answers name; none on what the model can do besides."""
     listener.begin("gate: hallucination and volume")
     low, high = limits.volume_low, limits.volume_high
+    answers = next(iter(blocks))
     return GateReport(
         candidate,
         (

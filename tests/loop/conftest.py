@@ -49,7 +49,7 @@ class ScriptedSampler:
         try:
             for prompt in prompts:
                 self.asked.append(prompt)
-                for number in range(settings.samples_per_prompt):
+                for number in settings.numbers:
                     yield Sample(
                         prompt, self._say(prompt), self.model, self.adapter, settings.seed,
                         number, settings.temperature, False, 9,

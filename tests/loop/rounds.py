@@ -131,6 +131,7 @@ def round_config(model: Path) -> Config:
         gates__max_new_tokens=8,
         gates__humaneval_tasks=0,
         gates__samples=SAMPLES,
+        gates__blocks=1,
         sampling__max_new_tokens=8,
         sampling__samples_per_prompt=1,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.config import Config, override
-from ghostbust.errors import HomeError, ModelError, TrainingError, UsageError
+from ghostbust.errors import ConfigError, HomeError, ModelError, TrainingError, UsageError
+from ghostbust.evaluation.comparators import BEFORE, INSTRUCTION, OPERATOR, comparators
 from ghostbust.evaluation.comparisons import Contest, Continual, Cost, RoundRun
 from ghostbust.evaluation.ways import Way
 from ghostbust.gates.tasks import load_tasks
@@ -21,6 +23,7 @@ from ghostbust.home import Home
 from ghostbust.loop.build import sampling_settings, training_settings
 from ghostbust.loop.compare import (
     KEPT,
+    TRAINER,
     ComparePlan,
     ContinualPlan,
     Measured,
@@ -75,7 +78,7 @@ def opened(folder: Path, config: Config) -> Iterator[ComparePlan]:
         for resamples in ("RESAMPLES", "NAME_RESAMPLES"):  # which take most of the time
             patch.setattr(f"ghostbust.evaluation.behaviour.{resamples}", 20)
         with open_session(Home.open(folder / "home"), config, purpose="bench") as session:
-            yield ComparePlan(session, METHODS, (4,), train, 12, holdout, False, Heard())
+            yield ComparePlan(session, METHODS, (4,), train, 12, holdout, False, 2, Heard())
 
 
 @pytest.fixture
@@ -237,6 +240,93 @@ def test_an_unknown_method_is_said_before_anything_is_loaded(plan: ComparePlan) 
     with pytest.raises(UsageError, match="--method: should be 'au-heard', "):
         compare_methods(replace(plan, methods=("ga", "npos"), listener=listener))
     assert listener.begun == []
+
+
+def test_each_learning_rate_is_a_row_but_for_the_settings_own_method(done: Done) -> None:
+    plan, first = done
+    own = plan.session.config.training
+    config = override(plan.session.config, training__method="au-repair")
+    session = replace(plan.session, config=config)
+    found, listener = again(replace(plan, session=session, rates=(own.lr, 1e-5)))
+    assert [run.method for run in found.runs] == ["au-repair", "ga@0.0008", "ga@1e-05"]
+    assert set(found.by_method()) == {"au-repair", "ga@0.0008", "ga@1e-05"}
+    assert [run.adapter for run in found.runs[:2]] == [run.adapter for run in first.runs]
+    assert listener.count("train:") == 1, "the others were trained with that rate before"
+    facts = read_adapter(session.home.adapters / str(found.runs[2].adapter)).facts
+    assert facts["settings"]["learning_rate"] == 1e-5
+    with pytest.raises(ConfigError, match="--lr: "):
+        again(replace(plan, session=session, rates=(0.0,)))
+
+
+def test_the_base_asked_in_another_way_stands_beside_the_same_base(done: Done) -> None:
+    plan, first = done
+    ways = comparators(plan.session.config.sampling.temperature)
+    trains_nothing = replace(plan, methods=(), comparators=ways)
+    found, listener = again(trains_nothing)
+    assert found.runs == ()
+    assert found.yardstick == first.yardstick, "the base's own answers are none of theirs"
+    names = ["base@0", "base@0.3", "base@0.5", "base-instructed", "base-instructed-last"]
+    assert [one.figures.model for one in found.untrained] == names
+    greedy, *sampled = (one.figures for one in found.untrained)
+    assert found.yardstick is not None
+    assert {one.answers for one in sampled} == {found.yardstick.answers}
+    assert greedy.answers * plan.holdout_samples == found.yardstick.answers
+    for one in (greedy, *sampled):
+        assert one.families == len(plan.holdout)
+        assert one.change is not None
+    store = plan.session.store
+    sent = [
+        answer.sample.prompt
+        for run in store.runs.recent(99)
+        for answer in store.answers.read(run_id=run.id)
+        if answer.sample.prompt.operator == OPERATOR
+    ]
+    assert {INSTRUCTION in prompt.text for prompt in sent} == {True}
+    assert {prompt.family for prompt in sent} == {task.id for task in plan.holdout}
+    assert (listener.count(f"ask {BEFORE} at"), listener.count("train:")) == (1, 0)
+    runs = len(store.runs.recent(99))
+    again(trains_nothing)
+    assert len(store.runs.recent(99)) == runs
+
+
+def test_each_side_has_answers_of_its_own_number(done: Done) -> None:
+    plan, _ = done
+    runs = plan.session.store.runs.recent(99)
+    asked = {run.spec.kind: run.spec.settings["samples_per_prompt"] for run in runs[::-1]}
+    assert asked == {RunKind.SWEEP: 1, RunKind.EVAL: plan.holdout_samples}
+
+
+LEAVES_LORA = """
+import json, os, pathlib, shutil
+for path in pathlib.Path(READY).glob("adapter_*"):
+    shutil.copy(path, os.environ["GHOSTBUST_TRAINER_ADAPTER"])
+metrics = pathlib.Path(os.environ["GHOSTBUST_TRAINER_METRICS"])
+metrics.write_text(json.dumps({"steps": 7, "losses": [1.5], "train_s": 3.5}))
+"""
+
+
+def test_only_the_row_of_the_trainer_is_trained_by_it(
+    plan: ComparePlan, make_lora: Callable[..., Path], talking_model_dir: Path, tmp_path: Path
+) -> None:
+    ready = make_lora(tmp_path / "ready", talking_model_dir, size=0.1, rank=2)
+    program = LEAVES_LORA.replace("READY", repr(str(ready)))
+    config = override(plan.session.config, trainer__command=(sys.executable, "-c", program))
+    by_command = replace(plan, session=replace(plan.session, config=config))
+    found, _ = again(replace(by_command, methods=("ga", TRAINER)))
+    assert [(run.method, run.failure) for run in found.runs] == [("ga", ""), (TRAINER, "")]
+    folders = [plan.session.home.adapters / str(run.adapter) for run in found.runs]
+    assert ["trainer" in read_adapter(folder).facts for folder in folders] == [False, True]
+    assert found.runs[1].cost is not None
+    cost = found.runs[1].cost
+    assert (cost.steps, cost.looks, cost.answers_per_step) == (7, 0, None)
+    (ready / "adapter_config.json").unlink()
+    changed = override(config, trainer__command=(sys.executable, "-c", program + "pass"))
+    other = replace(plan, session=replace(plan.session, config=changed), methods=(TRAINER,))
+    (run,) = again(other)[0].runs
+    assert run.adapter is None, "another program isn't the one that trained before"
+    assert "adapter_config.json" in run.failure
+    with pytest.raises(UsageError, match=r"set trainer\.command"):
+        again(replace(plan, methods=(TRAINER,)))
 
 
 # --- one training, one scoring

@@ -19,7 +19,7 @@ from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
 from tests.loop.rounds import round_config
 
-SIZE = DemoSize(train_tasks=14, train_samples=1, holdout_tasks=11, holdout_samples=2)
+SIZE = DemoSize(train_tasks=14, train_samples=1, holdout_tasks=11)
 
 Demo = tuple[Home, DemoOutcome, DemoOutcome]
 
@@ -103,8 +103,10 @@ def test_the_embedded_model_goes_the_whole_way(embedded_model_dir: Path, tmp_pat
         training__members=1,
         gates__humaneval_tasks=2,
         gates__max_new_tokens=32,
+        gates__samples=2,
+        gates__blocks=1,
     )
-    size = DemoSize(train_tasks=8, train_samples=1, holdout_tasks=10, holdout_samples=1)
+    size = DemoSize(train_tasks=8, train_samples=1, holdout_tasks=10)
     with open_session(Home.open(tmp_path), config, purpose="demo") as session:
         outcome = run_demo(session, 0, Silence(), size)
     before, after = outcome.before.measurement, outcome.round.after.measurement

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -73,31 +74,106 @@ def run(
     models: tuple[Speaks, Speaks] | None = None,
     listener: Silence | None = None,
     gated: int = 0,
+    judged: Mapping[str, int] | None = None,
+    blocks: Iterable[Pair] | None = None,
 ) -> GateReport:
     return run_gates(
         limits,
         benchmark(tasks),
         candidate="round-0001-aa",
         models=models or (Speaks(), Speaks()),
-        answers=answers,
+        blocks=[answers] if blocks is None else blocks,
         seed=0,
         gated=gated,
+        judged=judged or {},
         listener=listener or Silence(),
     )
 
 
 def test_every_gate_is_told_and_in_the_report(answers: Pair) -> None:
     heard = Heard()
-    report = run(answers, 2, GatesSection(), listener=heard)
+    report = run(answers, 2, GatesSection(unknown_margin=0.6), listener=heard)
     assert [result.gate for result in report.results] == GATES
     assert heard.begun == [f"gate: {name}" for name in GATES]
     assert report.candidate == "round-0001-aa"
 
 
 def test_without_a_benchmark_nothing_passes(answers: Pair) -> None:
-    verdicts = {r.gate: r.verdict for r in run(answers, 0, GatesSection()).results}
+    verdicts = {
+        r.gate: r.verdict for r in run(answers, 0, GatesSection(unknown_margin=0.6)).results
+    }
     assert verdicts["hallucination"] is GateVerdict.PASS
     assert verdicts["likelihood"] is verdicts["coding"] is GateVerdict.INCONCLUSIVE
+
+
+def test_coding_tasks_are_not_asked_once_another_gate_has_failed(answers: Pair) -> None:
+    heard, models = Heard(), (Speaks(), Speaks())
+    report = run(answers, 100, GatesSection(), models, heard)
+    by_gate = {result.gate: result for result in report.results}
+    assert by_gate["unknown"].verdict is report.verdict is GateVerdict.FAIL
+    assert heard.begun == [f"gate: {name}" for name in ON_ANSWERS]
+    assert models[0].completed == models[1].completed == []
+    for name in ("likelihood", "coding"):
+        assert by_gate[name].verdict is GateVerdict.INCONCLUSIVE
+        assert by_gate[name].reason.startswith("not run, since")
+        assert "unknown failed" in by_gate[name].reason
+
+
+def in_blocks(whole: Pair, most: int, read: list[int]) -> Iterator[Pair]:
+    """The same answers again in each block, numbered on; ``read`` gets the blocks asked for."""
+    for block in range(1, most + 1):
+        read.append(block)
+        yield (
+            [
+                Answer(replace(a.sample, number=a.sample.number + 2 * n), a.judged)
+                for n in range(block)
+                for a in whole[0]
+            ],
+            [
+                Answer(replace(a.sample, number=a.sample.number + 2 * n), a.judged)
+                for n in range(block)
+                for a in whole[1]
+            ],
+        )
+
+
+@pytest.mark.parametrize(
+    ("limits", "blocks", "verdict"),
+    [
+        (GatesSection(samples=2, unknown_margin=0.6), 1, GateVerdict.PASS),
+        (GatesSection(samples=2), 1, GateVerdict.FAIL),
+        (GatesSection(samples=2, min_drop=1, unknown_margin=0.6), 3, GateVerdict.INCONCLUSIVE),
+    ],
+)
+def test_more_answers_are_asked_only_while_a_gate_can_not_tell(
+    answers: Pair, limits: GatesSection, blocks: int, verdict: GateVerdict
+) -> None:
+    read: list[int] = []
+    report = run(answers, 0, limits, blocks=in_blocks(answers, limits.blocks, read))
+    results = [r for r in report.results if r.gate in ON_ANSWERS]
+    assert read == list(range(1, blocks + 1))
+    assert {r.details["block"] for r in results} == {f"{blocks} of 3"}
+    assert {r.details["answers"] for r in results} == {blocks * len(answers[0])}
+    assert GateReport("", tuple(results)).verdict is verdict
+
+
+def test_what_is_supported_is_the_same_in_every_block(answers: Pair) -> None:
+    """One of ``samples`` - 1 others, however many there are by then."""
+    read: list[int] = []
+    limits = GatesSection(samples=2, min_drop=1, unknown_margin=0.6)
+    report = run(answers, 0, limits, blocks=in_blocks(answers, 3, read))
+    volume = next(r for r in report.results if r.gate == "volume")
+    assert (read, volume.details["support"]) == ([1, 2, 3], 1)
+
+
+def test_families_that_judged_before_are_said_once(answers: Pair) -> None:
+    families = sorted({answer.sample.prompt.family for answer in answers[0]})
+    report = run(answers, 0, GatesSection(), judged={families[0]: 3, families[1]: 1, "else": 9})
+    first, *others = report.results
+    said = f"2 of the {len(families)} prompt families judged earlier candidates"
+    assert f"{said}, the most used 3 of them" in first.reason
+    assert first.details["families_reused"] == 2
+    assert not any("judged earlier" in other.reason for other in others)
 
 
 def test_without_answers_nothing_passes() -> None:
@@ -112,6 +188,7 @@ def test_the_settings_limits_are_the_gates_limits(answers: Pair) -> None:
         min_drop=0.9,
         volume_low=0.5,
         volume_high=3,
+        unknown_margin=0.6,
         coding_margin=0.03,
         likelihood_margin=0.04,
         alpha=0.1,
@@ -152,7 +229,7 @@ def test_alpha_is_shared_where_it_is_asked_for_or_can_be(
 
 
 def test_the_look_reaches_both_gates_on_coding_tasks(answers: Pair) -> None:
-    report = run(answers, 100, GatesSection(spend="rounds"), gated=4)
+    report = run(answers, 100, GatesSection(spend="rounds", unknown_margin=0.6), gated=4)
     looks = {r.gate: (r.details.get("look"), r.details.get("spend")) for r in report.results}
     assert looks["coding"] == looks["likelihood"] == (5, "rounds")
     assert looks["volume"] == looks["hallucination"] == (5, "rounds")
@@ -198,5 +275,7 @@ def test_answers_that_say_too_little_are_known_before_training(answers: Pair) ->
     base, sober = answers
     few = "too few prompt families: 9, needs 10"
     assert never(base[:18], 100) == dict.fromkeys(ON_ANSWERS, few)
-    assert never(base[:20], 100) == {"hallucination": "too few names: the base names 40, needs 50"}
+    once, few = GatesSection(blocks=1), "too few names: the base names 40, needs 50"
+    assert never(base[:20], 100, once) == {"hallucination": few}
+    assert never(base[:20], 100) == {}, "further blocks may tell"
     assert list(never(sober, 100)) == ["hallucination"], "it invents nothing"

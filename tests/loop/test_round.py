@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,20 +11,33 @@ import pytest
 
 from ghostbust.adapters import read_adapter, read_forgotten
 from ghostbust.errors import TrainingError
-from ghostbust.loop.round import run_round
+from ghostbust.loop.build import make_tasks
+from ghostbust.loop.round import next_round, run_round
 from ghostbust.loop.round_start import start_adapter
 from ghostbust.loop.round_steps import choose_sets, train_answers
 from ghostbust.loop.session import Session
 from ghostbust.loop.watch import Watched, Watcher, recalled
-from ghostbust.prompts import seed_tasks
+from ghostbust.prompts import seed_tasks, split
 from ghostbust.publishers.directory import publish, published
-from ghostbust.records import GateVerdict
+from ghostbust.records import GateVerdict, Prompt, Sample
+from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.settings import Former
 from tests.loop.conftest import InState
-from tests.loop.rounds import SAMPLING, SEED, Stops, attempts_of, newest, plan_of
+from tests.loop.rounds import (
+    HELD_OUT,
+    HOLDOUT,
+    SAMPLES,
+    SAMPLING,
+    SEED,
+    Heard,
+    Stops,
+    attempts_of,
+    newest,
+    plan_of,
+)
 
 
 def test_the_store_has_every_step_before_the_next_begins(round_homes: Path) -> None:
@@ -40,14 +55,15 @@ def test_the_store_has_every_step_before_the_next_begins(round_homes: Path) -> N
     }
 
 
-def test_a_round_whose_gates_cannot_tell_is_rejected_and_promotes_nothing(
+def test_a_round_whose_gates_do_not_pass_is_rejected_and_promotes_nothing(
     in_state: InState,
 ) -> None:
     session = in_state("done")
     done, report = newest(session), session.store.rounds.gate_report(1)
     assert done.state is RoundState.REJECTED
-    assert "likelihood INCONCLUSIVE, coding INCONCLUSIVE" in done.reason
+    assert done.reason == "hallucination FAIL"
     assert report is not None
+    assert [r.reason.partition(",")[0] for r in report.results][-2:] == ["not run"] * 2
     assert done.verdict is report.verdict is not GateVerdict.PASS
     assert published(session.home.deployed) is None
     assert session.store.promotions.all() == []
@@ -133,3 +149,64 @@ def test_an_interrupted_round_that_nobody_can_continue_fails_and_leaves_no_folde
     failed = newest(session)
     assert (failed.id, failed.state, failed.reason) == (2, RoundState.FAILED, "KeyboardInterrupt")
     assert list(session.home.adapters.iterdir()) == []
+
+
+class StopsInBlock(Heard):
+    """Ctrl-C at a gate after the second block of answers."""
+
+    def begin(self, what: str) -> None:
+        super().begin(what)
+        if what == "gate: volume" and self.count("ask both again"):
+            raise KeyboardInterrupt
+
+
+def test_further_blocks_are_asked_of_both_and_never_twice(
+    in_state: InState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no gate can tell, as at so small an alpha, every block is asked; then the tasks."""
+    session = in_state("trained", gates__blocks=3, gates__alpha=1e-9)
+    with pytest.raises(KeyboardInterrupt):
+        next_round(session, HOLDOUT, SEED, StopsInBlock(), train_anyway=True)
+    asked: list[tuple[str | None, int, int]] = []
+    sample = LocalSampler.sample
+
+    def noting(
+        self: LocalSampler, prompts: Sequence[Prompt], settings: SamplingSettings
+    ) -> Iterator[Sample]:
+        asked.extend((self.adapter, settings.first_number, n) for n in [len(prompts)] if n)
+        return sample(self, prompts, settings)
+
+    monkeypatch.setattr(LocalSampler, "sample", noting)
+    heard = Heard()
+    before, outcome = next_round(session, HOLDOUT, SEED, heard, train_anyway=True)
+    assert asked == [
+        (None, 2 * SAMPLES, 3 * HOLDOUT),
+        (outcome.candidate.name, 2 * SAMPLES, 3 * HOLDOUT),
+    ], "of the first two blocks nothing again"
+    assert heard.count("gate: volume") == 3
+    done = newest(session)
+    for run, watched in ((done.before_run, before), (done.after_run, outcome.after)):
+        assert run == watched.run_id
+        measured = session.store.runs.get(watched.run_id).measurement
+        assert measured is not None
+        numbers = Counter(answer.sample.number for answer in watched.answers)
+        assert numbers == dict.fromkeys(range(3 * SAMPLES), 3 * HOLDOUT)
+        assert measured.answers == len(session.store.answers.sampled_keys(run)) == 3 * HELD_OUT
+    assert {r.details["block"] for r in outcome.report.results[:4] if r.details} == {"3 of 3"}
+
+
+def test_the_next_round_draws_tasks_that_judged_none_before(in_state: InState) -> None:
+    """As far as there are any; the report says how many did."""
+    session = in_state("done")
+    first = newest(session)
+    assert first.after_run is not None
+    judged = session.store.rounds.judged(session.config.model.name)
+    asked = {a.sample.prompt.family for a in recalled(session.store, first.after_run).answers}
+    assert judged == dict.fromkeys(asked, 1)
+    _, pool = split(make_tasks(session.config), session.config.prompts.holdout_share)
+    most = len(pool) - HOLDOUT + 2
+    before, outcome = next_round(session, most, SEED, Heard(), train_anyway=True)
+    families = {answer.sample.prompt.family for answer in before.answers}
+    assert len(families & asked) == 2
+    said = f"2 of the {most} prompt families judged earlier candidates"
+    assert said in outcome.report.results[0].reason

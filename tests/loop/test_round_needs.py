@@ -42,6 +42,7 @@ CONFIG = override(
     gates__humaneval_tasks=20,
     gates__max_new_tokens=200,
     gates__samples=2,
+    gates__blocks=1,
 )
 HELD, LOOKED, CODED = 5 * 3 * 2, 2 * 6 * 40, 2 * 20
 """answers of one model to five held-out tasks, of both members' looks, to the coding tasks"""
@@ -62,6 +63,10 @@ def test_a_new_round_asks_both_models_and_looks_and_codes(tasks: list[Task]) -> 
     assert needs(CONFIG, tasks, Ahead(1000))[0] == all_held + LOOKED + CODED
     by_command = override(CONFIG, trainer__command=("train",))
     assert needs(by_command, tasks, Ahead(5))[0] == 2 * HELD + CODED, "what it asks isn't known"
+    blocks = override(CONFIG, gates__blocks=3)
+    assert needs(blocks, tasks, Ahead(5))[0] == samples + 2 * 2 * HELD, "every block counts"
+    asked = Ahead(5, base=False, training=False, candidate=False)
+    assert needs(blocks, tasks, asked)[0] == 2 * 2 * HELD + CODED, "the first one is there"
     mbpp = override(CONFIG, gates__mbpp="mbpp.jsonl", gates__mbpp_tasks=7)
     assert needs(mbpp, tasks, Ahead(5))[0] == samples + 2 * 7
 

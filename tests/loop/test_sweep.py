@@ -1,4 +1,4 @@
-"""A sweep asks the side that it is told to; asking again keeps to its prompts and its budget."""
+"""A sweep asks one side of the tasks; a name's prompts are asked again within a budget."""
 
 from __future__ import annotations
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
@@ -39,13 +40,14 @@ def figures(registry: CollectorRegistry) -> dict[str, float]:
     return found
 
 
-def log_watch(home: Home) -> Measurement:
+def log_watch(home: Home, **changes: Any) -> Measurement:
     """Logs a finished watch of the base and of an adapter, with an earlier run's measurement."""
     with Store.open(home.database) as store:
         measured = next(run.measurement for run in store.runs.recent() if run.measurement)
         for adapter in (None, "round-0001-aa"):
             spec = RunSpec(RunKind.WATCH, "made-up-model", adapter, 9)
-            store.runs.finish(store.runs.start(spec), RunStatus.DONE, measured)
+            changed = replace(measured, **changes)
+            store.runs.finish(store.runs.start(spec), RunStatus.DONE, changed)
     return measured
 
 
@@ -99,6 +101,11 @@ def test_the_last_watch_of_each_adapter(home: Home, fill_home: FillHome) -> None
     told = figures(make_registry(home, RequestCounts(), Config)[0])
     assert told['ghostbust_watch_rate{adapter="base"}'] == measured.rate
     assert told['ghostbust_watch_volume{adapter="round-0001-aa"}'] == measured.volume
+    assert told['ghostbust_candidate_names_ratio{figure="supported"}'] == 1.02
+    assert told['ghostbust_candidate_names_ratio{figure="all"}'] == 0.9
+    log_watch(home, installers=None, rate=0.99)
+    told = figures(make_registry(home, RequestCounts(), Config)[0])
+    assert told['ghostbust_watch_rate{adapter="base"}'] == measured.rate, "no older measure"
 
 
 def test_a_database_that_cant_be_read_is_a_figure_too(home: Home) -> None:
@@ -160,7 +167,10 @@ def test_no_label_holds_a_name_a_prompt_or_a_path(
     fill_home(home)
     log_watch(home)
     labels = {label for _, found in families(home) for label in found}
-    assert labels == {"job", "outcome", "verdict", "state", "adapter", "queue", "version", "budget"}
+    assert labels == {
+        "job", "outcome", "verdict", "state", "adapter", "queue", "version", "budget",
+        "figure",
+    }  # fmt: skip
     shown = "".join(figures(make_registry(home, RequestCounts(), Config)[0]))
     for secret in (*hostile_names, "zz-", '"requests"', str(home.path), "do 1"):
         assert secret not in shown

@@ -13,17 +13,21 @@ import pytest
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.figures import Estimate
 from ghostbust.home import Home
+from ghostbust.measure import Key, NameCounts, measure
 from ghostbust.records import Answer
 from ghostbust.reports.document import Report, ReportPart
+from ghostbust.reports.figures import figures_together
 from ghostbust.reports.subjects import (
     NO_MEASUREMENT,
     comparison_report,
+    gate_runs,
     period_report,
     round_report,
     run_report,
 )
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
+from ghostbust.store.traffic import LoggedPart
 
 MakeReport = Callable[..., Report]
 Rows = tuple[dict[str, object], ...]
@@ -49,6 +53,38 @@ def test_the_rates_of_a_run_are_the_stored_ones_and_the_volume_has_an_interval(
     assert found[0]["rate"] == Estimate(stored.rate, *stored.ci95)
     assert found[0]["volume"] == Estimate(1.0, 1.0, 1.0)
     assert len(report.names) == 13
+
+
+def test_an_older_measure_is_said_and_counted_anew(home: Home, adapter: str) -> None:
+    """Also in a comparison; what a log held can't be counted anew."""
+    with Store.open(home.database) as store:
+        today = store.runs.get(1).measurement
+        assert today is not None
+        older = replace(today, rate=0.9, ci95=(0.8, 0.95), installers=None, by_context={})
+        for kind in (RunKind.GATE, RunKind.INGEST):
+            spec = replace(store.runs.get(1).spec, kind=kind)
+            run_id = store.runs.start(spec)
+            if kind is RunKind.GATE:
+                store.answers.add(run_id, list(store.answers.read(run_id=1)))
+            else:
+                counted = {Key("made-up-model", None, "code", 3): NameCounts(50, 20, 30)}
+                store.traffic.add([LoggedPart(run_id, counted)], None)
+            store.runs.finish(run_id, RunStatus.DONE, older)
+        anew, log = (run_report(store, number, reveal=False, now=NOW) for number in (3, 4))
+        both = comparison_report(store, "base", adapter, reveal=False, now=NOW)
+    said = "ended with a rate of 0.900 (0.800..0.950) by an older measure"
+    for report in (anew, both):
+        (table,) = (t for part in report.parts for t in part.tables if t.title == "by context")
+        assert f"Run 3 {said}" in table.notes[0]
+        assert table.rows[0]["rate"] != Estimate(0.9, 0.8, 0.95)
+    whole = rows(log, "by context")[0]
+    assert (whole["rate"], whole["answers"]) == (Estimate(0.9, 0.8, 0.95), 50)
+    assert "can't be counted anew" in part(log, "rates").tables[0].notes[0]
+    history = part(anew, "history")
+    assert [row["measure"] for row in history.tables[0].rows] == [
+        "today's", "today's", "older", "older",
+    ]  # fmt: skip
+    assert "base (older measure), gate" in [line.name for line in history.charts[0].lines]
 
 
 def test_a_run_that_is_under_way_says_so(tmp_path: Path) -> None:
@@ -79,6 +115,21 @@ def test_base_and_candidate_are_found_by_what_they_asked(
     drop = pair["drop of the rate"]
     assert isinstance(drop, Estimate)
     assert 0 < drop.low < drop.value < drop.high < 1
+
+
+def test_a_round_is_compared_on_the_answers_that_both_gave(home: Home, adapter: str) -> None:
+    """The base's run has more by now, asked for another candidate."""
+    with Store.open(home.database) as store:
+        first = store.runs.get(2)
+        half = [answer for answer in store.answers.read(run_id=2) if answer.sample.number == 0]
+        run_id = store.runs.start(replace(first.spec, seed=8))
+        store.answers.add(run_id, half)
+        store.runs.finish(run_id, RunStatus.DONE, measure(half))
+        one = replace(store.rounds.get(1), before_run=1, after_run=run_id)
+        runs = gate_runs(store, one)
+        assert [run.id for run in runs.values()] == [1, run_id]
+        (base, *_), (after, *_) = figures_together(store, runs).values()
+        assert base.counts.answers == after.counts.answers == 24
 
 
 def test_gates_stand_beside_the_base_with_why(make_report: MakeReport) -> None:

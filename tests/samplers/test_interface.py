@@ -54,6 +54,14 @@ def test_the_same_call_gives_the_same_samples(sampler: Sampler) -> None:
     assert first.isdisjoint(each.id for each in sampler.sample(PROMPTS, replace(SETTINGS, seed=5)))
 
 
+def test_further_samples_are_those_of_one_longer_call(sampler: Sampler) -> None:
+    whole = {each.id for each in sampler.sample(PROMPTS, SETTINGS)}
+    further = replace(SETTINGS, first_number=1, samples_per_prompt=2)
+    found = list(sampler.sample(PROMPTS, further))
+    assert sorted(each.number for each in found) == [1, 1, 1, 2, 2, 2]
+    assert {each.id for each in found} < whole
+
+
 def test_greedy_samples_are_alike(sampler: Sampler) -> None:
     greedy = SamplingSettings(temperature=0, max_new_tokens=6, samples_per_prompt=2)
     texts = [each.text for each in sampler.sample(PROMPTS[:1], greedy)]

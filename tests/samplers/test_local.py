@@ -131,6 +131,27 @@ def test_the_batch_does_not_change_a_score(local: LocalSampler) -> None:
     assert local.score([]) == []
 
 
+def test_scores_behind_a_prompt_are_those_of_the_whole_text(
+    local: LocalSampler, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they are read in several batches, and where one is empty."""
+    tails = [" numpy\n", " a-much-longer-name\n", "", " rich\n", " x\n"]
+    head = tiny.encode_prompt(PROMPTS[0].text) + tiny.encode("-")
+    expected = []
+    for tail in tails:
+        behind = tiny.encode(tail)
+        with torch.inference_mode():
+            logits = tiny.model(torch.tensor([head + behind])).logits[0].log_softmax(-1)
+        places = range(len(head) - 1, len(head) - 1 + len(behind))
+        expected.append(-sum(float(logits[p, t]) for p, t in zip(places, behind, strict=True)))
+    for at_once in (2, 32):
+        monkeypatch.setattr("ghostbust.samplers.local.TAILS_AT_ONCE", at_once)
+        found = local.score_behind(PROMPTS[0], "-", tails)
+        assert [score.nll for score in found] == pytest.approx(expected, abs=1e-3)
+        assert [score.tokens for score in found] == [len(tiny.encode(tail)) for tail in tails]
+    assert local.score_behind(PROMPTS[0], "-", []) == []
+
+
 @pytest.mark.slow
 def test_the_real_model_says_what_transformers_says(embedded_model_dir: Path) -> None:
     loaded = load_model(str(embedded_model_dir), embedded_model_dir, device="cpu")

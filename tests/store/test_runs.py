@@ -13,7 +13,7 @@ import pytest
 
 import ghostbust
 from ghostbust.errors import StoreError
-from ghostbust.records import Measurement
+from ghostbust.records import OLDER_MEASURE, Measurement
 from ghostbust.store.runs import (
     RatePoint,
     Requests,
@@ -194,7 +194,17 @@ def test_rates_are_the_measured_runs_oldest_first(store: Store, clock: Clock) ->
     points = store.runs.rates()
     assert [point.run_id for point in points] == [ids[0], ids[2]]
     assert points[1] == RatePoint(
-        ids[2], RunKind.WATCH, "made-up-model", "round-1", at, 0.25, (0.2, 0.3), 1.5, 4, "2"
+        ids[2],
+        RunKind.WATCH,
+        "made-up-model",
+        "round-1",
+        at,
+        0.25,
+        (0.2, 0.3),
+        1.5,
+        4,
+        "2",
+        OLDER_MEASURE,
     )
     assert store.runs.rates(limit=1) == store.runs.rates(5, RunKind.WATCH) == points[1:]
     assert store.runs.rates(model="made-up-model", adapters=[None]) == points[:1]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ghostbust.measure import NameCounts, measure
+from ghostbust.measure import NameCounts, Named, measure
 from ghostbust.records import Answer, Context, Ecosystem, Flag, Verdict
 from ghostbust.store.names import NameOrder, Repeats
 from ghostbust.store.store import Store
@@ -36,7 +36,7 @@ def test_a_runs_tallies_sum_to_its_measurement(store: Store) -> None:
 )
 def test_tallies_count_as_rates_do(store: Store, context: Context, family: str) -> None:
     """Also a name that an answer repeats counts once."""
-    made = make_answer(absent=("x", "y"), real=("requests", "numpy", "u", "v", "w"))
+    made = make_answer(absent=("x", "y"), real=("requests", "numpy", "pip", "u", "v", "w"))
     reasons = {"u": "local-module", "v": "no-mapping", "w": "unreachable"}
     judged = tuple(
         replace(
@@ -54,6 +54,8 @@ def test_tallies_count_as_rates_do(store: Store, context: Context, family: str) 
     answer = Answer(replace(made.sample, prompt=prompt), judged + judged)
     (tally,) = store.tallies.of_run(log(store, answer))
     assert tally.counts == NameCounts.of_answer(answer)
+    assert tally.real_names == Named.of(answer).real_names
+    assert ("numpy" in tally.real_names) == (not tally.counts.induced)
     assert (tally.counts.unknown, tally.counts.local, tally.counts.unmapped) == (3, 1, 1)
     assert tally.counts.induced == (context is Context.CODE and family == "f")
 
