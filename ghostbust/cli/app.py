@@ -32,6 +32,7 @@ COMMANDS = (
      "List every place where a text names a package. Asks no registry."),
     ("hook", "hook:hook",
      "Answer a coding agent that is about to run a command or to write a file."),
+    ("mcp", "mcp:mcp", "Serve an agent over the Model Context Protocol: is this package real?"),
     ("doctor", "doctor:doctor",
      "Check this installation, and say what to do about what is wrong."),
     ("adapters", "adapters:adapters", "List, show, promote, reject and roll back adapters."),
