@@ -55,7 +55,7 @@ class _Root(EdgeGroup):
             self.add_command(LazyCommand(*command))
 
 
-app = typer.Typer(cls=_Root, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(cls=_Root, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:
