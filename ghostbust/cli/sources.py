@@ -40,6 +40,7 @@ from ghostbust.extractors.manifests import (
     requirement_lines,
 )
 from ghostbust.extractors.shell import read_script
+from ghostbust.plugins import plugin_names
 from ghostbust.records import Ecosystem, PackageRef
 from ghostbust.registries.names import ref_of
 
@@ -186,7 +187,8 @@ def _whyunread_parts(source: str, label: str, text: str, *, is_given: bool) -> s
         return "it is empty" if is_given else ""
     if "\0" in text or text.count("\ufffd") * _MANGLED > len(text):
         return "it isn't text in UTF-8"
-    if is_other_manifest(source) or label in _OTHER_CODE:
+    is_other = is_other_manifest(source) or label in _OTHER_CODE
+    if is_other and label not in plugin_names("extractors"):
         return "packages of its language aren't looked up"
     return ""
 
@@ -305,7 +307,9 @@ def is_read(path: str) -> bool:
         return True
     if is_other_manifest(path):
         return False
-    return is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES
+    if is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES:
+        return True
+    return bool(label) and label in plugin_names("extractors")
 
 
 def is_other_manifest(path: str) -> bool:
