@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ DECLARED = dict(
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Puts a package with entry points on the import path; returns its folder."""
     folder = tmp_path / "site"
 
@@ -123,7 +123,8 @@ def test_a_method_is_taken_by_its_name(tmp_path: Path, install: Install) -> None
     with pytest.raises(ConfigError, match=r"training\.method"):
         load_config(file, home)
     install(METHOD, methods="acme = acme_ghostbust:OURS")
-    assert override(load_config(file, home), training__epochs=2).training.method == "acme"
+    config = override(load_config(file, home), training__epochs=2)
+    assert str(config.training.method) == "acme"
     assert method_named("acme").ends_apart
     with pytest.raises(UsageError, match=r"there are au-heard, .*, acme$"):
         method_named("zz")

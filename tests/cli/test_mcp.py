@@ -61,7 +61,8 @@ async def test_the_tools_answer_what_the_commands_do(
     async with served(home) as client:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert set(listed) == {"check", "nearest", "extract", "report_invention"}
-        writing = {name for name, tool in listed.items() if not tool.annotations.read_only_hint}
+        hints = {name: tool.annotations for name, tool in listed.items()}
+        writing = {name for name, one in hints.items() if not (one and one.read_only_hint)}
         assert writing == {"report_invention"}
 
         both = await called(client, "check", packages=["requests", f"{BAD}>=2"])
