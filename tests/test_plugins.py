@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghostbust import plugins as plugins_module
+from ghostbust.cli.doctor import check_plugin
 from ghostbust.config import load_config, override
 from ghostbust.errors import ConfigError, PublishError, UsageError
 from ghostbust.extractors.extract import examine
@@ -193,6 +194,14 @@ def test_a_registry_is_asked_in_place_of_ours(install: Install) -> None:
         Verdict.UNKNOWN,
     ]
     assert "plug-in pypi of acme-ghostbust 1.0" in found["zz-broken"].evidence
+
+
+def test_doctor_loads_each_and_says_which_is_broken(install: Install) -> None:
+    install(METHOD, methods="acme = acme_ghostbust:OURS", publishers="zz = acme_ghostbust:NoSuch")
+    (broken, sound) = plugins_module.plugins()
+    assert check_plugin(*sound).said == "of acme-ghostbust 1.0, for ghostbust.methods"
+    with pytest.raises(UsageError, match=r"^plug-in zz of acme-ghostbust 1\.0 .*NoSuch"):
+        check_plugin(*broken)
 
 
 def test_two_plug_ins_of_one_name_are_refused(install: Install) -> None:

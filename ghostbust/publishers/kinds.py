@@ -45,7 +45,7 @@ def how_to_ask(config: Config, name: str | None) -> Asking:
     EndpointError where a llama.cpp server, which knows adapters by number, can't be asked.
     """
     url = config.model.servers[0].url
-    if config.publish.kind in ("sglang", "llamacpp") or _is_plugin(config):
+    if config.publish.kind in ("sglang", "llamacpp"):
         asking = _make(config, url, url).asks(name)
         if asking is not None:
             return asking
