@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
 BAD = "zz-quux-sensorlib"
 FILES = {
     "requirements-dev.txt": f"requests\n{BAD}\n",
@@ -59,8 +60,7 @@ def test_pre_commit_runs_the_hook_on_its_files(
 ) -> None:
     """As declared, but for the installing: this interpreter runs it."""
     pytest.importorskip("pre_commit", reason="pre-commit isn't installed")
-    declared = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
-    (hooked,) = (one for one in declared if one["id"] == hook)
+    (hooked,) = (one for one in HOOKS if one["id"] == hook)
     program = f"{sys.executable} -m {hooked['entry']}"
     config = {
         "repos": [{"repo": "local", "hooks": [hooked | {"language": "system", "entry": program}]}]
@@ -73,6 +73,13 @@ def test_pre_commit_runs_the_hook_on_its_files(
     assert ended.returncode == 1, ended.stdout + ended.stderr
     said = re.findall(r"^(\S+?):\d+:\d+: ABSENT (\S+)", ended.stdout, re.M)
     assert {f"{file}: {name}" for file, name in said} == found
+
+
+def test_an_empty_module_stops_no_commit(checkout: Path, environment: dict[str, str]) -> None:
+    (hooked,) = (one for one in HOOKS if one["id"] == "ghostbust-code")
+    command = [sys.executable, "-m", *hooked["entry"].split(), *hooked["args"], "own_part.py"]
+    ended = subprocess.run(command, cwd=checkout, env=environment, timeout=60, check=False)
+    assert ended.returncode == 0
 
 
 def test_pre_commit_takes_the_manifest(environment: dict[str, str]) -> None:

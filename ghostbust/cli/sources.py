@@ -184,7 +184,8 @@ def source_of_text(
 def _whyunread_parts(source: str, label: str, text: str, *, is_given: bool) -> str:
     """Why a text isn't looked at; empty where it is."""
     if not text.strip("\ufeff \t\r\n"):
-        return "it is empty" if is_given else ""
+        is_code = is_python(label) or label in JAVASCRIPT_LABELS  # such as __init__.py
+        return "it is empty" if is_given and not is_code else ""
     if "\0" in text or text.count("\ufffd") * _MANGLED > len(text):
         return "it isn't text in UTF-8"
     is_other = is_other_manifest(source) or label in _OTHER_CODE
