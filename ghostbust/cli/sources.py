@@ -162,9 +162,12 @@ def source_of_text(
 
     ``label``: how to read it, where its name doesn't say. Raises UsageError, as `read_source`.
     """
+    # Imported here: names, which most calls give, need none of it.
+    from ghostbust.extractors.extract import Extraction, examine
+
     label = label or label_of_file(source)
     suffix = Path(source).suffix
-    if why := _whyunread_parts(source, label, text, is_given=is_given):
+    if why := _why_unread(source, label, text, is_given=is_given):
         return SourceText([], "", source, (Unchecked(source, why),))
     if is_given and (source == STDIN or (suffix in _LIST_SUFFIXES and label not in MANIFESTS)):
         label = _label_of_open(source, text)  # the name doesn't say what the text holds
@@ -181,7 +184,7 @@ def source_of_text(
     return SourceText(found.refs, text, source, skipped, tuple(_named_files(label, text)))
 
 
-def _whyunread_parts(source: str, label: str, text: str, *, is_given: bool) -> str:
+def _why_unread(source: str, label: str, text: str, *, is_given: bool) -> str:
     """Why a text isn't looked at; empty where it is."""
     if not text.strip("\ufeff \t\r\n"):
         is_code = is_python(label) or label in JAVASCRIPT_LABELS  # such as __init__.py
