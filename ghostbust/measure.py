@@ -367,6 +367,12 @@ class BaseNames:
             self._samples[one.prompt_id] += 1
             self._naming[one.prompt_id].update(one.real_names)
 
+    @property
+    def support(self) -> int:
+        """Of how many others one has to name it, for the prompt with the fewest; 0: none can."""
+        others = min(self._samples.values(), default=1) - 1
+        return others if self._m is None else min(self._m, others)
+
     def supported(self, answer: Answer | Named, *, own: bool = False) -> float:
         """How many real names of the answer are supported. ``own``: it is one of the samples."""
         one = _as_named(answer)
@@ -410,6 +416,8 @@ class SideBySide:
     contexts: tuple[Context, ...]
     base: Mapping[str, Floats]
     candidate: Mapping[str, Floats]
+    support: int
+    """of how many other samples of the base one has to name it; 0: nothing is supported"""
 
     @classmethod
     def of(
@@ -445,7 +453,8 @@ class SideBySide:
                     found[name][place] += figure(answer)
             return found
 
-        return cls(families, contexts, sums(base, own=True), sums(candidate, own=False))
+        sides = sums(base, own=True), sums(candidate, own=False)
+        return cls(families, contexts, *sides, names.support)
 
     def only(self, context: Context) -> SideBySide:
         """The same of one context, with the families that were asked in it."""
@@ -456,7 +465,7 @@ class SideBySide:
             for side in (self.base, self.candidate)
         )
         families = tuple(np.array(self.families)[asked].tolist())
-        return SideBySide(families, (context,), *sides)
+        return SideBySide(families, (context,), *sides, self.support)
 
     def totals(self, figure: str) -> tuple[int, int]:
         """The base's and the candidate's count of a figure that is a whole number."""
