@@ -118,7 +118,7 @@ def _judge(
     limits: GatesSection, answers: BothAnswers, look: Look, listener: Listener
 ) -> list[GateResult]:
     """The gates on held-out answers, in the order in which they are run."""
-    pair = paired(*answers, support=limits.samples - 1)  # the same in every block
+    pair = paired(*answers, support=limits.support)
     gates: dict[str, Callable[[], GateResult]] = {
         "hallucination": lambda: rate_gate(pair, min_drop=limits.min_drop, look=look),
         "volume": lambda: volume_gate(

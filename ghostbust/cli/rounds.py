@@ -86,20 +86,23 @@ def round_(
             outcome = next_round(
                 session, holdout, seed, stages, processes, train_anyway=train_anyway
             )
-    print_round(cli.output, outcome)
+    print_round(cli.output, outcome, settings.gates.support)
     done = Unlearned(outcome, settings.model.name, seed, cli.wall_s)
     cli.output.document(done.to_dict())
 
 
-def print_round(output: Output, outcome: RoundOutcome) -> None:
-    """Before and after, the gates, and what came of it, for people."""
+def print_round(output: Output, outcome: RoundOutcome, support: int) -> None:
+    """Before and after, the gates, and what came of it, for people.
+
+    ``support``: as the gates have it (`GatesSection.support`).
+    """
     print_measurements(
         output,
         {"before": outcome.before.measurement, "after": outcome.after.measurement}
         | {f"before, {k}": m for k, m in outcome.before.measurement.by_context.items()}
         | {f"after, {k}": m for k, m in outcome.after.measurement.by_context.items()},
     )
-    _print_comparison(output, outcome.before, outcome.after)
+    _print_comparison(output, outcome.before, outcome.after, support)
     print_gates(output, outcome.report)
     output.line(f"adapter: {outcome.candidate.path}")
     came_of_it = "not promoted"
@@ -110,7 +113,7 @@ def print_round(output: Output, outcome: RoundOutcome) -> None:
     output.line(f"gates: {outcome.report.verdict}; {came_of_it}")
 
 
-def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
+def _print_comparison(output: Output, before: Watched, after: Watched, support: int) -> None:
     """The candidate beside the base, by context: what it names of what the base supports."""
     from ghostbust.evaluation.figures import shown
     from ghostbust.measure import Named
@@ -129,7 +132,7 @@ def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
                 one.context,
                 *map(shown, (one.drop, one.supported, one.all_names, one.unknown, one.unsupported)),
             )
-            for one in compare(first, second)
+            for one in compare(first, second, support)
         ),
         title="drop of the rate, names as a share of the base's, with 95 % intervals",
     )
@@ -172,6 +175,7 @@ def demo(
     with cli.session("demo", if_interrupted=kept) as (session, stages):
         outcome = run_demo(session, seed, stages)
     _print_demo(cli.output, outcome, reveal=reveal)
+    print_round(cli.output, outcome, settings.gates.support)
     # The largest resident size so far of this process, or of a child that has ended, in kB.
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(one).ru_maxrss for one in who)
@@ -183,7 +187,7 @@ def demo(
 
 
 def _print_demo(output: Output, outcome: RoundOutcome, *, reveal: bool) -> None:
-    """The names that the base invented most, before and after, and the round."""
+    """The names that the base invented most, before and after."""
     # Counted by their whole names: two of them may look alike when they are shortened.
     names = invented_names(outcome.before.answers, reveal=True)
     left = {name: count for name, _, _, count in invented_names(outcome.after.answers, reveal=True)}
@@ -195,4 +199,3 @@ def _print_demo(output: Output, outcome: RoundOutcome, *, reveal: bool) -> None:
         ),
         title="named most often",
     )
-    print_round(output, outcome)

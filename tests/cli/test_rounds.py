@@ -193,7 +193,7 @@ def test_what_came_of_it_is_said(
     report = GateReport(outcome.report.candidate, (replace(gate, verdict=verdict),))
     move = Promotion("round-0001-aa", None, "promote", "", utc_now()) if promoted else None
     ended = replace(outcome, report=report, promotion=move)
-    print_round(Output(), ended)
+    print_round(Output(), ended, 1)
     shown = capsys.readouterr().out
     assert said in shown
     assert "adapter: adapters/round-0001-aa" in shown
@@ -259,7 +259,7 @@ def test_a_round_compares_names_in_all_by_context(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")  # else the heads break where there is no terminal
     before, after = watched("fastcsv-x", "fastcsv-y"), watched("fastcsv-x", "fastcsv-x")
-    print_round(Output(), replace(outcome, before=before, after=after))
+    print_round(Output(), replace(outcome, before=before, after=after), 1)
     lines = capsys.readouterr().out.splitlines()
     (head,) = (n for n, line in enumerate(lines) if "after beside before" in line)
     for row, context in zip(lines[head + 2 : head + 4], ("all", "helps"), strict=True):
