@@ -7,8 +7,8 @@ nothing. Where other contexts name a little more, the volume doesn't show it.
 from __future__ import annotations
 
 from ghostbust.gates.interface import Look, Unpaired, inconclusive
-from ghostbust.measure import SideBySide
 from ghostbust.records import GateResult, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import mean_bounds, shown_with_chance
 
 GATE = "faults"

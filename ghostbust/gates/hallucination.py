@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ghostbust.gates.interface import MIN_FAMILIES, Look, Unpaired, inconclusive
-from ghostbust.measure import SideBySide
 from ghostbust.records import GateResult, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import (
     fewer_bound,
     ratio_bounds,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ghostbust.answer_faults import faults_of
-from ghostbust.measure import SideBySide
 from ghostbust.records import Answer, GateResult, GateVerdict, Score
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import block_alpha
 
 MIN_FAMILIES = 10

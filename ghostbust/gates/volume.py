@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 
 from ghostbust.gates.interface import MIN_FAMILIES, Look, Unpaired, inconclusive
-from ghostbust.measure import SideBySide
 from ghostbust.records import GateResult, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import Interval, ratio_bounds, shown_with_chance
 
 GATE = "volume"

@@ -2,8 +2,7 @@
 side.
 
 A model's own figures are those of an evaluation (``ghostbust.evaluation``), a comparison's those of
-the gates (``measure.SideBySide``), both from counts instead of answers, so that private prompts
-count too.
+the gates (``SideBySide``), both from counts instead of answers, so that private prompts count too.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from itertools import product
 from ghostbust.evaluation import behaviour
 from ghostbust.evaluation.behaviour import CountTable, Sums, clusters_of, draw_together
 from ghostbust.evaluation.figures import ALL, LEVEL, Estimate, estimate, share_estimate, shown
-from ghostbust.measure import BaseNames, NameCounts, Named, SideBySide, said_measure
+from ghostbust.measure import NameCounts, Named, said_measure
 from ghostbust.records import Context, Measurement
+from ghostbust.side_by_side import BaseNames, SideBySide
 from ghostbust.statistics import RESAMPLES, Floats, mean_bounds, ratio_bounds
 from ghostbust.store.runs import Run, RunKind, RunStatus
 from ghostbust.store.store import Store

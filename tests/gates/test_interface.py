@@ -15,8 +15,8 @@ from ghostbust.gates.interface import (
     paired,
     spent_alpha,
 )
-from ghostbust.measure import SideBySide
 from ghostbust.records import Answer, GateReport, GateVerdict
+from ghostbust.side_by_side import SideBySide
 
 MakeAnswer = Callable[..., Answer]
 

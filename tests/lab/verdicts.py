@@ -31,8 +31,9 @@ from ghostbust.gates.interface import Look
 from ghostbust.gates.unknown import unknown_gate
 from ghostbust.gates.volume import volume_gate
 from ghostbust.loop.watch import recalled
-from ghostbust.measure import NameCounts, SideBySide, own_real_names
+from ghostbust.measure import NameCounts, own_real_names
 from ghostbust.records import Answer, Context, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.store.store import Store
 
 ALPHA: Final = 0.05
