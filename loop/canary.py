@@ -27,7 +27,7 @@ from ghostbust.samplers.endpoint import EndpointSampler, TimedAnswer
 from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.sections import CanarySection
 from ghostbust.statistics import fewer_p_value
-from ghostbust.store.rounds import Canary, CanaryFigures
+from ghostbust.store.serving import Canary, CanaryFigures
 from ghostbust.store.store import Store
 
 CHUNK = 8

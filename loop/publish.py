@@ -40,7 +40,7 @@ from ghostbust.loop.canary import run_canary
 from ghostbust.publishers.interface import Publisher
 from ghostbust.publishers.kinds import how_to_name, make_publishers
 from ghostbust.records import utc_now
-from ghostbust.store.rounds import Canary
+from ghostbust.store.serving import Canary
 from ghostbust.store.store import Store
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from ghostbust.store.connection import Connection, open_database
 from ghostbust.store.daemon import Growth, JobLog, Retention, Spending
 from ghostbust.store.names import Alarms, Ledger, Lookups, Reviews
 from ghostbust.store.prompts import Prompts, Rewritings
-from ghostbust.store.rounds import Promotions, Published, Rounds, RoundSets
+from ghostbust.store.rounds import Rounds, RoundSets
 from ghostbust.store.runs import Runs
+from ghostbust.store.serving import Promotions, Published
 from ghostbust.store.tallies import Tallies
 from ghostbust.store.traffic import Traffic
 

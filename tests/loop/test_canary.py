@@ -22,8 +22,8 @@ from ghostbust.publishers.vllm import VllmPublisher
 from ghostbust.records import Verdict
 from ghostbust.registries.judge import Judge
 from ghostbust.sections import CanarySection
-from ghostbust.store.rounds import Canary, CanaryFigures
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
+from ghostbust.store.serving import Canary, CanaryFigures
 from ghostbust.store.store import Store
 from tests.lab.model_server import ModelServer, Serving, serve
 from tests.loop.rounds import naming

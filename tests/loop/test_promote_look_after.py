@@ -25,8 +25,9 @@ from ghostbust.publishers.directory import NoPublisher, published
 from ghostbust.records import Context, Ecosystem, GateVerdict, Promotion, Prompt, Verdict
 from ghostbust.samplers.endpoint import EndpointSampler
 from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.store.rounds import Canary, CanaryFigures, RoundState
+from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import Requests, RunKind, RunSpec, RunStatus
+from ghostbust.store.serving import Canary, CanaryFigures
 from ghostbust.store.store import Store
 from tests.loop.rounds import add_gated, naming, report_of
 

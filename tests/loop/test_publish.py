@@ -35,7 +35,7 @@ from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.publishers.directory import published
 from ghostbust.publishers.interface import Publisher
 from ghostbust.records import GateVerdict, Promotion, utc_now
-from ghostbust.store.rounds import Canary, CanaryFigures
+from ghostbust.store.serving import Canary, CanaryFigures
 from ghostbust.store.store import Store
 from ghostbust.unlearners.adapters import write_blank
 from ghostbust.unlearners.settings import TrainSettings, Weights
