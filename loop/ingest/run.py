@@ -25,15 +25,8 @@ from typing import Final, Self
 from ghostbust.config import Config
 from ghostbust.home import Home
 from ghostbust.loop.build import cutoff_of, make_tasks
-from ghostbust.loop.ingest.files import (
-    Files,
-    LogBlock,
-    LogFile,
-    Stream,
-    check_paths,
-    files_of,
-    is_stream,
-)
+from ghostbust.loop.ingest.files import LogBlock, LogFile, Stream
+from ghostbust.loop.ingest.paths import Files, check_paths, files_of, is_stream
 from ghostbust.loop.ingest.reading import Counted, FoundAnswer, SkippedLines
 from ghostbust.loop.ingest.workers import InOrder, OpenPool, ReaderSettings, open_pool
 from ghostbust.loop.session import Session, open_beside

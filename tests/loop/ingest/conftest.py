@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ghostbust.home import Home
-from ghostbust.loop.ingest.files import Files, LogBlock, LogFile
+from ghostbust.loop.ingest.files import LogBlock, LogFile
+from ghostbust.loop.ingest.paths import Files
 from ghostbust.records import utc_now
 from ghostbust.store.store import Store
 from ghostbust.store.traffic import Traffic
