@@ -125,12 +125,12 @@ class SideBySide:
         """The same of one context, with the families that were asked in it."""
         column = [self.contexts.index(context)]
         asked = self.base["answers"][:, column[0]] > 0
-        sides = (
+        base, candidate = (
             {name: sums[asked][:, column] for name, sums in side.items()}
             for side in (self.base, self.candidate)
         )
         families = tuple(np.array(self.families)[asked].tolist())
-        return SideBySide(families, (context,), *sides, self.support)
+        return SideBySide(families, (context,), base, candidate, self.support)
 
     def totals(self, figure: str) -> tuple[int, int]:
         """The base's and the candidate's count of a figure that is a whole number."""
