@@ -48,6 +48,10 @@ class PipSettings:
             endpoint(address, origin, netrc_file=self._netrc) for address in addresses.split()
         )
 
+    def has_links(self) -> bool:
+        """True where pages or folders of files are looked through, too (``find-links``)."""
+        return bool(self._setting("find-links")[0])
+
     def certificates(self) -> Path | None:
         """The file of trusted certificates that ``cert`` names; None for the usual ones."""
         file, _origin = self._setting("cert")

@@ -1,4 +1,5 @@
-"""A newer snapshot: PyPI's from the index's own listing, npm's from a package that lists names.
+"""A newer snapshot: PyPI's from the index's own listing, npm's from a package that lists names,
+that of crates from an archive of their index in git.
 
 A listing holds names only. What the present snapshot knows about downloads and suspects is
 carried over; a name that is new since then is plain, and REAL.
@@ -15,10 +16,11 @@ import hashlib
 import json
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from io import BufferedRandom
 from pathlib import Path
@@ -31,6 +33,7 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import DataError, RegistryError
 from ghostbust.files import SHARED, write_whole
 from ghostbust.records import Ecosystem
+from ghostbust.registries.crates import index_path
 from ghostbust.registries.live import CANARIES
 from ghostbust.registries.names import canonical_name, is_valid_name
 from ghostbust.registries.pypi import JSON_TYPES, aware_time
@@ -129,6 +132,41 @@ def sync_npm(
         progress=progress, patience=patience,
     )  # fmt: skip
     return _replace(present, listing, folder, source, today=today, complete=complete)
+
+
+def sync_crates(
+    client: http.Client,
+    url: str,
+    folder: Path,
+    *,
+    today: date,
+    progress: Progress,
+    patience: Patience | None = None,
+) -> Synced:
+    """Makes ``folder`` hold the snapshot of the crates in the archive at ``url``.
+
+    Its day is that of the archive's newest file, at most ``today``. None is shipped, so there may
+    be none before. Otherwise as `sync_pypi`.
+    """
+    has_one = find_snapshot(Ecosystem.CARGO, folder).is_file()
+    present = _present(Ecosystem.CARGO, folder) if has_one else None
+    folder.mkdir(parents=True, exist_ok=True)
+    with passing_file(folder, url, "archive of the index") as archive:
+        for attempt in attempts(patience):
+            with (
+                attempt,
+                client.stream(
+                    "GET", url, headers={"User-Agent": http.USER_AGENT}, follow_redirects=True
+                ) as response,
+            ):
+                check_status(url, response, "cargo's")
+                save(url, response, archive, progress=progress)
+        entries, day = _crates_in(archive, url)
+    names, skipped = _valid_names(Ecosystem.CARGO, url, entries)
+    listing = Listing(names, skipped, {}, day)
+    return _replace(
+        present, listing, folder, url, today=today, complete=True, ecosystem=Ecosystem.CARGO
+    )
 
 
 def fetch_listing(
@@ -273,6 +311,22 @@ def _names_in(tarball: BufferedRandom, place: str) -> list[object]:
     return listed
 
 
+def _crates_in(archive: BufferedRandom, place: str) -> tuple[list[str], date | None]:
+    """The crates that a checkout of the index has files of, and the day of the newest file."""
+    names: list[str] = []
+    newest = 0.0
+    try:
+        with tarfile.open(fileobj=archive, mode="r|*") as tar:
+            for entry in tar:
+                name = entry.name.rpartition("/")[2]
+                if entry.isfile() and f"/{entry.name}".endswith(f"/{index_path(name)}"):
+                    names.append(name)
+                    newest = max(newest, entry.mtime)
+    except (tarfile.TarError, EOFError, ValueError, zlib.error) as exc:
+        raise RegistryError(f"{place}: it is no archive (.tar.gz) of an index of crates") from exc
+    return names, datetime.fromtimestamp(newest, UTC).date() if newest else None
+
+
 def _valid_names(
     ecosystem: Ecosystem, place: str, entries: Sequence[object]
 ) -> tuple[frozenset[str], int]:
@@ -369,23 +423,29 @@ def _present(ecosystem: Ecosystem, folder: Path) -> Snapshot:
 
 
 def _replace(
-    present: Snapshot,
+    present: Snapshot | None,
     listing: Listing | None,
     folder: Path,
     source: str,
     *,
     today: date,
     complete: bool,
+    ecosystem: Ecosystem | None = None,
 ) -> Synced:
     """Puts the new snapshot in the place of the present one, which is kept in a folder of its day.
 
-    ``source``: the address, and the package that lists the names, if one does.
+    ``source``: the address, and the package that lists the names, if one does. ``ecosystem``: of
+    the first one of its kind, where ``present`` is None.
     """
+    if present is None:
+        if listing is None or ecosystem is None:
+            raise ValueError("the first snapshot needs a listing")
+        return _put(listing, {}, folder, source, ecosystem, today=today, complete=complete)
     if listing is None:
         return Synced(present, changed=False)
-    names, ecosystem = listing.names, present.ecosystem
+    names = listing.names
     # An incomplete snapshot of PyPI may be of another index; npm's holds the popular names.
-    comparable = present.complete or ecosystem is Ecosystem.NPM
+    comparable = present.complete or present.ecosystem is Ecosystem.NPM
     if comparable and len(names) < LEAST_KEPT * len(present):
         raise RegistryError(
             f"{source}: it lists {len(names):,} names, the snapshot of {present.date} has"
@@ -394,9 +454,24 @@ def _replace(
     added = sum(name not in present for name in names)
     vanished = len(present) + added - len(names)
     noted = {row.name: row for row in present.notes}
+    made = _put(listing, noted, folder, source, present.ecosystem, today=today, complete=complete)
+    return replace(made, added=added, vanished=vanished)
+
+
+def _put(
+    listing: Listing,
+    noted: Mapping[str, NameRow],
+    folder: Path,
+    source: str,
+    ecosystem: Ecosystem,
+    *,
+    today: date,
+    complete: bool,
+) -> Synced:
+    """Writes the snapshot; ``noted``: what is known of names. All count as added."""
     keep_snapshot(ecosystem, folder)
     path = build_snapshot(
-        [noted.get(name) or NameRow(name) for name in sorted(names)],
+        [noted.get(name) or NameRow(name) for name in sorted(listing.names)],
         ecosystem=ecosystem,
         date=min(listing.day or today, today),
         complete=complete,
@@ -408,7 +483,7 @@ def _replace(
     }  # fmt: skip
     text = json.dumps(state, indent=2)
     write_whole(_state_file(ecosystem, folder), text, mode=SHARED, error=DataError)
-    return Synced(made, True, added, vanished, listing.skipped)
+    return Synced(made, True, len(listing.names), 0, listing.skipped)
 
 
 def _last_version(present: Snapshot, source: str, folder: Path) -> dict[str, str]:

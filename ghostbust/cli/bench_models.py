@@ -17,12 +17,12 @@ from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.eval import need_plots, show_sections
 from ghostbust.cli.options import (
-    AskedEcosystem,
     EcosystemOption,
     EndpointOption,
     KeepPromptsOption,
     ModelOption,
     PlotOption,
+    PromptedEcosystem,
     PromptsOption,
     RegistryModeOption,
     SamplesOption,
@@ -309,7 +309,7 @@ def _search_plan(
     ways: Sequence[Search],
     seeds: Sequence[int],
     answers: int,
-    ecosystem: AskedEcosystem,
+    ecosystem: PromptedEcosystem,
     stages: Stages,
 ) -> FindingPlan:
     """The plan, its model loaded; only the chosen ecosystem's packages are asked for."""
@@ -373,7 +373,11 @@ def _bench(cli: Invocation, settings: Config) -> Iterator[tuple[Session, Stages]
 
 
 def _sides(
-    settings: Config, ecosystem: AskedEcosystem, holdout_tasks: int | None, *, fresh: bool = False
+    settings: Config,
+    ecosystem: PromptedEcosystem,
+    holdout_tasks: int | None,
+    *,
+    fresh: bool = False,
 ) -> tuple[list[Task], list[Task]]:
     """The training tasks, and as many held-out ones as `ghostbust eval --limit` takes.
 

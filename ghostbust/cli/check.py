@@ -163,7 +163,7 @@ def check(
 def _exit_code(checked: CheckedList, skipped: Sequence[Unchecked]) -> int:
     """1 for a finding, else 3 for what nobody could say, 4 for what nobody looked at, 0."""
     names = checked.distinct()
-    if any(one.invented for one in names):
+    if any(one.is_finding for one in names):
         return FINDINGS
     if any(one.unanswered for one in names):
         return COULD_NOT_ASK
@@ -250,6 +250,8 @@ def _counts(checked: CheckedList) -> str:
     line = f"{counts.names} {'name' if counts.names == 1 else 'names'}: {', '.join(parts)}"
     if counts.unmapped:
         line += f"; {counts.unmapped} of {counts.imports} imports can't be tied to a distribution"
+    if counts.without_version:
+        line += f"; {counts.without_version} without the version asked for"
     if counts.own:
         line += f"; {counts.own} the checkout's own"
     if counts.ignored:

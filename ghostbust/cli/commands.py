@@ -42,7 +42,7 @@ _VERBS = word_set("install add i")
 _NEAR = 40
 """characters behind a command in which a pipe is looked for"""
 _FEEDING = word_set("xargs parallel")
-_FOLDER_OPTIONS = word_set("--prefix -C --cwd --dir --directory --project")
+_FOLDER_OPTIONS = word_set("--prefix -C --cwd --dir --directory --project --path")
 
 
 def source_of_command(command: str) -> SourceText:

@@ -26,7 +26,7 @@ from ghostbust.documents import document_of, parse_json
 from ghostbust.errors import GhostbustError, PublishError, UsageError
 from ghostbust.extras import has_local
 from ghostbust.plugins import Kind, load_plugin, plugins
-from ghostbust.records import ASKED, Ecosystem, utc_now
+from ghostbust.records import PROMPTED, Ecosystem, utc_now
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -120,7 +120,7 @@ def examine(cli: Invocation) -> Iterator[tuple[str, Diagnosis]]:
         {
             "store": partial(check_store, home),
             "disk": partial(check_disk, home),
-            **{f"{eco} snapshot": partial(check_snapshot, eco, home) for eco in ASKED},
+            **{f"{eco} snapshot": partial(check_snapshot, eco, home) for eco in PROMPTED},
         }
     )
     try:
@@ -323,7 +323,7 @@ def service_checks(settings: Config, home: Home) -> Mapping[str, Check]:
     if settings.discovery.rewriter is not None:
         checks["rewriter"] = partial(check_rewriter, settings)
     checks |= publisher_checks(settings, home)
-    for ecosystem in ASKED:
+    for ecosystem in PROMPTED:
         checks[f"{ecosystem} registry"] = partial(check_registry, ecosystem, settings, home.path)
     checks["stored times"] = partial(check_stored_times, home)
     checks["daemon"] = partial(check_daemon, home, settings)

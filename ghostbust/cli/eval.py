@@ -13,13 +13,13 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.options import (
-    AskedEcosystem,
     AsOfOption,
     EcosystemOption,
     EndpointOption,
     KeepPromptsOption,
     ModelOption,
     PlotOption,
+    PromptedEcosystem,
     PromptsOption,
     RegistryModeOption,
     SamplesOption,
@@ -228,7 +228,7 @@ def need_subjects(
 
 def _tasks(
     settings: Config,
-    ecosystem: AskedEcosystem,
+    ecosystem: PromptedEcosystem,
     *,
     fresh: bool,
     everything: bool,

@@ -23,6 +23,7 @@ from ghostbust.extractors.installers import (
 from ghostbust.extractors.interface import word_set
 from ghostbust.extractors.labels import (
     JAVASCRIPT_LABELS,
+    RUST_LABELS,
     SHELL_LABELS,
     is_python,
     label_of_file,
@@ -57,12 +58,12 @@ _PROSE_SUFFIXES = (".md", ".markdown", ".rst")
 _TEXT_SUFFIXES = (*_LIST_SUFFIXES, *_PROSE_SUFFIXES, ".ini")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
 _OTHER_MANIFESTS = word_set(
-    "cargo.toml cargo.lock go.mod go.sum gemfile composer.json pom.xml build.gradle "
+    "go.mod go.sum gemfile composer.json pom.xml build.gradle "
     "build.gradle.kts mix.exs pubspec.yaml podfile package.swift project.clj vcpkg.json "
     "conanfile.txt conanfile.py packages.config deno.json"
 )
 _OTHER_CODE = word_set(
-    "rs go rb java kt php c cc cpp h hpp cs swift scala ex exs erl hs ml r jl lua pl dart zig clj"
+    "go rb java kt php c cc cpp h hpp cs swift scala ex exs erl hs ml r jl lua pl dart zig clj"
 )
 _MARKS = {
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
@@ -171,6 +172,8 @@ def source_of_text(
         return SourceText([], "", source, (Unchecked(source, why),))
     if is_given and (source == STDIN or (suffix in _LIST_SUFFIXES and label not in MANIFESTS)):
         label = _label_of_open(source, text)  # the name doesn't say what the text holds
+    # Imported here: names, which most calls give, need none of it.
+
     if label == "requirements.txt":
         found = Extraction(list(_requirements(source, text)))
     else:
@@ -232,9 +235,9 @@ def _check_syntax(source: str, label: str, text: str) -> None:
     """Raises UsageError for a file that isn't what its name says."""
     text = text.removeprefix("\ufeff")
     try:
-        if label in ("pyproject.toml", "pipfile"):
+        if label in ("pyproject.toml", "pipfile", "cargo.toml"):
             parse_toml(text)
-            for name in hidden_names(text):
+            for name in hidden_names(text) if label != "cargo.toml" else ():
                 raise _escaped(source, name)
         elif label == "package.json":
             _check_package_json(source, text)
@@ -308,7 +311,8 @@ def is_read(path: str) -> bool:
         return True
     if is_other_manifest(path):
         return False
-    if is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES:
+    is_code = is_python(label) or label in JAVASCRIPT_LABELS | RUST_LABELS | SHELL_LABELS
+    if is_code or suffix in _TEXT_SUFFIXES:
         return True
     return bool(label) and label in plugin_names("extractors")
 
