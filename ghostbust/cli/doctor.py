@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -207,6 +208,9 @@ def check_accelerator() -> Diagnosis:
 
 def check_sandbox(required: Sequence[str]) -> Diagnosis:
     """Which layers there are around model-written code, and whether they are those ``required``."""
+    if sys.platform != "linux":
+        said = "none: model-written code, and so a round, runs on Linux only"
+        return Diagnosis(Level.WARN, said, "for rounds, use a container or WSL")
     from ghostbust.gates.layers import VERDICT, missing_layers, sandbox_layers, unkept_promises
 
     layers = "; ".join(sandbox_layers())

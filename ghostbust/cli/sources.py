@@ -167,13 +167,13 @@ def source_of_text(
         return SourceText([], "", source, (Unchecked(source, why),))
     if is_given and (source == STDIN or (suffix in _LIST_SUFFIXES and label not in MANIFESTS)):
         label = _label_of_open(source, text)  # the name doesn't say what the text holds
+    # Imported here: names, which most calls give, need none of it.
+    from ghostbust.extractors.extract import Extraction, examine
+
     if label == "requirements.txt":
         found = Extraction(list(_requirements(source, text)))
     else:
         _check_syntax(source, label, text)
-        # Imported here: names, which most calls give, need none of it.
-        from ghostbust.extractors.extract import examine
-
         found = examine(text, filename=label if label in MANIFESTS or label in LOCKS else source)
         found = replace(found, refs=[ref for ref in found.refs if not ref.builtin])
     skipped = tuple(unread_parts(found, text, source))
