@@ -54,7 +54,7 @@ def test_check_and_extract_run(tmp_path: Path, ends: str) -> None:
     done = run(tmp_path, *here, "check", "-f", listed.name, "--registry", "snapshot", "--json")
     assert done.returncode == 1, done.stderr
     assert done.stderr.count("Warning") == 0
-    found = {one["name"]: one["verdict"] for one in json.loads(done.stdout)["packages"]}
+    found = {one["name"]: one["verdict"] for one in json.loads(done.stdout)["results"]}
     assert found == {"requests": "REAL", "zz-quux-sensorlib": "ABSENT"}
     answer = tmp_path / "answer.md"
     answer.write_bytes(f"```sh{ends}pip install flask numpy{ends}```{ends}".encode())

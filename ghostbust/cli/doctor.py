@@ -264,10 +264,12 @@ def check_snapshot(ecosystem: Ecosystem, home: Home, now: datetime | None = None
     found = Snapshot.load(find_snapshot(ecosystem, home.registry))
     found.verify()
     said = f"{len(found):,} names of {found.date}, hashes right"
-    if (now or datetime.now(UTC)).date() - found.date <= OLD_AFTER:
-        return Diagnosis(Level.OK, said)
-    command = "sync" if ecosystem is Ecosystem.PYPI else "build"
-    return Diagnosis(Level.WARN, said, f"it is old: ghostbust registry {command}")
+    command = f"ghostbust registry sync --ecosystem {ecosystem}"
+    if (now or datetime.now(UTC)).date() - found.date > OLD_AFTER:
+        return Diagnosis(Level.WARN, said, f"it is old: {command}")
+    if found.path.parent != home.registry and not found.complete:
+        return Diagnosis(Level.OK, f"{said}, the popular ones", f"for all, offline too: {command}")
+    return Diagnosis(Level.OK, said)
 
 
 def check_model(settings: Config, cache: Path) -> Diagnosis:

@@ -174,10 +174,6 @@ def build(
 def sync(
     cli: Invocation,
     ecosystem: NamesOfOption = "pypi",
-    complete: Annotated[
-        bool,
-        typer.Option("--complete", help="npm: what the list of names lacks is absent."),
-    ] = False,
     names_package: Annotated[
         str | None,
         typer.Option(
@@ -191,17 +187,17 @@ def sync(
     """Fetch the names that a registry has now into the home folder, where they changed.
 
     PyPI's from the index that pip asks; npm's from a package that lists them, at the registry
-    that npm asks. What is known of downloads and of suspect names stays. The snapshot that was
+    that npm asks: what it lacks may be there all the same, and isn't absent. What is known of downloads and of suspect names stays. The snapshot that was
     in use is kept in a folder of its day.
     """
     from ghostbust.registries.live import open_client
     from ghostbust.registries.npm_config import NpmSettings
     from ghostbust.registries.pip_config import PipSettings
-    from ghostbust.registries.sync import NAMES_PACKAGE, sync_npm, sync_pypi
+    from ghostbust.registries.sync import NAMES_PACKAGE, OLD_AFTER, sync_npm, sync_pypi
 
     pypi = ecosystem == "pypi"
-    if pypi and (complete or names_package is not None):
-        raise UsageError("--complete and --names-package are for --ecosystem npm")
+    if pypi and names_package is not None:
+        raise UsageError("--names-package is for --ecosystem npm")
     folder, today = cli.make_home().registry, datetime.now(UTC).date()
     package = names_package or NAMES_PACKAGE
     note_npmrc(cli.home)
@@ -214,10 +210,7 @@ def sync(
         if pypi:
             done = sync_pypi(client, at.url, folder, today=today, progress=progress)
         else:
-            done = sync_npm(
-                client, at.url, folder, package=package, complete=complete, today=today,
-                progress=progress,
-            )  # fmt: skip
+            done = sync_npm(client, at.url, folder, package=package, today=today, progress=progress)
     made = done.snapshot
     cli.output.document(
         {
@@ -230,6 +223,11 @@ def sync(
     )
     news = f"{done.added:,} new, {done.vanished:,} gone" if done.changed else "nothing newer there"
     cli.output.line(f"{made.path}: {len(made):,} names of {made.date}; {news}")
+    if not pypi and (age := today - made.date) > OLD_AFTER:
+        cli.output.note(
+            f"{package} is {age.days} days old, and lacks what came since: those names are asked"
+            " live, or UNKNOWN; --names-package takes another list"
+        )
 
 
 @contextmanager
