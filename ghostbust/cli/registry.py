@@ -187,8 +187,9 @@ def sync(
     """Fetch the names that a registry has now into the home folder, where they changed.
 
     PyPI's from the index that pip asks; npm's from a package that lists them, at the registry
-    that npm asks: what it lacks may be there all the same, and isn't absent. What is known of downloads and of suspect names stays. The snapshot that was
-    in use is kept in a folder of its day.
+    that npm asks: what that list lacks isn't absent, but asked live, or UNKNOWN. What is known of
+    downloads and of suspect names stays. The snapshot that was in use is kept in a folder of its
+    day.
     """
     from ghostbust.registries.live import open_client
     from ghostbust.registries.npm_config import NpmSettings

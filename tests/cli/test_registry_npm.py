@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -22,6 +23,7 @@ from tests.cli.reading import document, one_line
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
+JSON = {"Content-Type": "application/json"}
 NAMES = ["npm", "react", "@scope/x", "zz-listed"]
 SYNC = ("registry", "sync", "--ecosystem", "npm")
 
@@ -43,9 +45,13 @@ class NpmRegistry(Loopback):
         if path == "/npm":
             made = "2010-01-01T00:00:00.000Z"
             about = {"versions": {"1.0.0": {}}, "dist-tags": {"latest": "1.0.0"}, "modified": made}
-            return 200, {}, json.dumps({"name": "npm", "time": {"created": made}, **about}).encode()
+            return (
+                200,
+                JSON,
+                json.dumps({"name": "npm", "time": {"created": made}, **about}).encode(),
+            )
         if path.strip("/") != self.package:
-            return 404, {}, b"{}"
+            return 404, JSON, b"{}"
         now = datetime.now(UTC)
         sha512 = base64.b64encode(hashlib.sha512(self.tarball).digest()).decode()
         dist = {"tarball": f"{self.url}/list.tgz", "integrity": f"sha512-{sha512}"}
@@ -55,7 +61,7 @@ class NpmRegistry(Loopback):
         }  # fmt: skip
         if self.gives_days:
             told["time"] = {"2.0.0": (now - timedelta(days=self.days)).isoformat()}
-        return 200, {}, json.dumps(told).encode()
+        return 200, JSON, json.dumps(told).encode()
 
     @property
     def tarball(self) -> bytes:
@@ -65,8 +71,6 @@ class NpmRegistry(Loopback):
             entry = tarfile.TarInfo("package/names.json")
             entry.size = len(listed)
             tar.addfile(entry, io.BytesIO(listed))
-        import gzip
-
         return gzip.compress(content.getvalue(), mtime=0)
 
 
@@ -91,7 +95,7 @@ def few(home: Path) -> Path:
 
 
 def verdicts(run: Run, *names: str, mode: str, code: int) -> dict[str, tuple[str, str]]:
-    words = [f"npm:{name}" if not name.startswith("pkg:") else name for name in names]
+    words = [f"{name}@npm" for name in names]
     told = document(run("check", *words, "--registry", mode, "--json"), code)
     return {one["name"]: (one["verdict"], one["evidence"]) for one in told["results"]}
 
@@ -142,7 +146,7 @@ def test_another_package_may_list_the_names(run: Run, npm: NpmRegistry, few: Pat
 
 
 def test_exit_3_and_doctor_offer_it(run: Run, npm: NpmRegistry, home: Path) -> None:
-    done = run("check", "npm:zz-nope", "--registry", "snapshot")
+    done = run("check", "zz-nope@npm", "--registry", "snapshot")
     assert done.exit_code == 3
     assert "ghostbust registry sync --ecosystem npm" in " ".join(done.stderr.split())
     told = json.loads(run("doctor", "--json").stdout)["checks"]
