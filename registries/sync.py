@@ -402,7 +402,7 @@ def _replace(
     noted = {row.name: row for row in present.notes}
     keep_snapshot(ecosystem, folder)
     path = build_snapshot(
-        [noted.get(name) or NameRow(name) for name in sorted(names)],
+        (noted.get(name) or NameRow(name) for name in names),
         ecosystem=ecosystem,
         date=min(listing.day or today, today),
         complete=complete,
