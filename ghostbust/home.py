@@ -59,6 +59,8 @@ class Home:
     """the folder in which a program of the settings trains; missing when none does"""
     watch = _Place("watch.json")
     """the prompts of the daemon's watch; missing when none is under way"""
+    reported = _Place("reported.jsonl")
+    """what agents reported (`ghostbust mcp`), for `ghostbust ingest`; may be missing"""
     lock = _Place("lock")
     """held by the working process"""
     daemon_lock = _Place("daemon.lock")

@@ -12,8 +12,18 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
+from ghostbust.plugins import Kind, plugin_names
 from ghostbust.times import Window, seconds_of
 
 T = TypeVar("T")
@@ -30,6 +40,20 @@ class Section(BaseModel):
     """What all sections share: unknown keys are errors, values don't change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _or_plugin(kind: Kind) -> WrapValidator:
+    """Lets a key take the name of a plug-in, too. Looks for plug-ins for no other value."""
+
+    def validate(value: object, own: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return own(value)
+        except ValueError:
+            if isinstance(value, str) and value in plugin_names(kind):
+                return value
+            raise
+
+    return WrapValidator(validate)
 
 
 class EndpointEntry(Section):
@@ -170,8 +194,8 @@ MethodName = Literal[
 class TrainingSection(Section):
     """How a round trains its adapter."""
 
-    method: MethodName = "au-heard"
-    """how it unlearns: a name of `ghostbust bench unlearners`"""
+    method: Annotated[MethodName, _or_plugin("methods"), PlainSerializer(str)] = "au-heard"
+    """how it unlearns: a name of `ghostbust bench unlearners`, or of a plug-in"""
     start: Harmless[Literal["base", "deployed"]] = "base"
     """`base`: each round fits all that is logged anew; `deployed`: it trains what serves further"""
     rank: Harmless[int] = Field(default=16, ge=1, le=512)
@@ -257,11 +281,14 @@ class GatesSection(Section):
     """layers of the sandbox without which no model-written code is run"""
 
 
+PublishKind = Literal["none", "vllm", "sglang", "llamacpp", "directory"]
+
+
 class PublishSection(Section):
     """Where an adapter that is promoted goes, besides the home folder."""
 
-    kind: Literal["none", "vllm", "sglang", "llamacpp", "directory"] = "none"
-    """what takes it: nobody, servers of that kind, or folders that servers read from"""
+    kind: Annotated[PublishKind, _or_plugin("publishers"), PlainSerializer(str)] = "none"
+    """what takes it: nobody, servers of that kind, folders that servers read from, or a plug-in"""
     replicas: tuple[str, ...] = ()
     """base URLs of the servers, or absolute paths of the folders; all take every adapter"""
     api_key_env: str = "OPENAI_API_KEY"

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from ghostbust import http
 from ghostbust.errors import ConfigError, RegistryError, UnansweredError
+from ghostbust.plugins import make_by_plugin, plugin_names
 from ghostbust.records import ASKED, Ecosystem, Lookup, Verdict, utc_now
 from ghostbust.registries.endpoints import Endpoint, Route
 from ghostbust.registries.interface import LookupCache, Meter, Origin, Registry
@@ -200,19 +201,25 @@ def live_registries(
 ) -> Mapping[Ecosystem, Registry]:
     """One registry for each ecosystem, at the addresses of pip's and npm's configuration.
 
-    ``may_be_young``: see `NpmRegistry`.
+    A plug-in named for an ecosystem is asked instead. ``may_be_young``: see `NpmRegistry`. Raises
+    ConfigError, and UsageError for a plug-in that can't be used.
     """
     pip = PipSettings()
     indexes = [
         PyPIRegistry(clients[Ecosystem.PYPI], index)
         for index in (pip.index(), *pip.extra_indexes())
     ]
-    return {
+    ours: dict[Ecosystem, Registry] = {
         Ecosystem.PYPI: Indexes(*indexes),
         Ecosystem.NPM: NpmRegistry(
             clients[Ecosystem.NPM], NpmSettings(npm_project).endpoints(), may_be_young=may_be_young
         ),
     }
+    names = set(plugin_names("registries"))
+    for eco in ASKED:
+        if eco in names:
+            ours[eco] = make_by_plugin("registries", eco, RegistryError, clients[eco])
+    return ours
 
 
 def open_clients(

@@ -106,7 +106,6 @@ NOT_OURS = {
     "datasette": "reads an exported ledger",
     "zcat": "reads a log",
     "cp": "the system's own",
-    "true": "the system's own",
     "tee": "the system's own",
     "useradd": "the system's own",
     "systemctl": "the system's own",

@@ -53,6 +53,7 @@ FILES = {
     "answer.md": "Install it first:\n\n```sh\npip install requests\n```\n",
     "tasks.jsonl": '{"task": "Read a CSV file and print its sum."}\n',
     "trusted.toml": '[check]\nallow = ["billing-core"]\n',
+    "reported.jsonl": '{"model": "(reported)", "completion": "pip install zz-quux-9"}\n',
     "gateway/log.jsonl": '{"prompt": "Which one?", "completion": "pip install requests"}\n',
 }
 """what lies in the folder that the commands are called in"""

@@ -32,6 +32,7 @@ COMMANDS = (
      "List every place where a text names a package. Asks no registry."),
     ("hook", "hook:hook",
      "Answer a coding agent that is about to run a command or to write a file."),
+    ("mcp", "mcp:mcp", "Serve an agent over the Model Context Protocol: is this package real?"),
     ("doctor", "doctor:doctor",
      "Check this installation, and say what to do about what is wrong."),
     ("adapters", "adapters:adapters", "List, show, promote, reject and roll back adapters."),
@@ -54,7 +55,7 @@ class _Root(EdgeGroup):
             self.add_command(LazyCommand(*command))
 
 
-app = typer.Typer(cls=_Root, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(cls=_Root, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,7 @@ from ghostbust.cli.output import cell
 from ghostbust.documents import document_of, parse_json
 from ghostbust.errors import GhostbustError, PublishError, UsageError
 from ghostbust.extras import has_local
+from ghostbust.plugins import Kind, load_plugin, plugins
 from ghostbust.records import ASKED, Ecosystem, utc_now
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def examine(cli: Invocation) -> Iterator[tuple[str, Diagnosis]]:
         {
             "python": check_python,
             "libraries": check_libraries,
+            **{f"plug-in {one.name}": partial(check_plugin, kind, one) for kind, one in plugins()},
             "clock": check_clock,
             "accelerator": check_accelerator,
             "humaneval": partial(check_humaneval, cache),
@@ -174,6 +176,13 @@ def check_libraries(distribution: str = "ghostbust") -> Diagnosis:
         todo = f"pip install --upgrade {distribution}"
         return Diagnosis(Level.FAIL, "; ".join(wrong), todo)
     return Diagnosis(Level.OK, f"all {len(needed)} required ones fit")
+
+
+def check_plugin(kind: Kind, found: EntryPoint) -> Diagnosis:
+    """Whether a plug-in can be loaded. Raises UsageError where it can't."""
+    load_plugin(kind, found.name)
+    who = f"{found.dist.name} {found.dist.version}" if found.dist else found.value
+    return Diagnosis(Level.OK, f"of {who}, for ghostbust.{kind}")
 
 
 def check_clock(now: datetime | None = None) -> Diagnosis:

@@ -86,6 +86,7 @@ def _run(group: EdgeGroup, args: list[str]) -> int:
     """Runs the command and returns the exit code; every error has been reported by then."""
     debug = False
     try:
+        group._main_shell_completion({}, "ghostbust")  # exits where a shell asks for completions
         with group.make_context("ghostbust", args) as context:
             debug = bool(context.params["debug"])
             group.invoke(context)

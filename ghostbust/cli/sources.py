@@ -40,6 +40,7 @@ from ghostbust.extractors.manifests import (
     requirement_lines,
 )
 from ghostbust.extractors.shell import read_script
+from ghostbust.plugins import plugin_names
 from ghostbust.records import Ecosystem, PackageRef
 from ghostbust.registries.names import ref_of
 
@@ -161,9 +162,12 @@ def source_of_text(
 
     ``label``: how to read it, where its name doesn't say. Raises UsageError, as `read_source`.
     """
+    # Imported here: names, which most calls give, need none of it.
+    from ghostbust.extractors.extract import Extraction, examine
+
     label = label or label_of_file(source)
     suffix = Path(source).suffix
-    if why := _whyunread_parts(source, label, text, is_given=is_given):
+    if why := _why_unread(source, label, text, is_given=is_given):
         return SourceText([], "", source, (Unchecked(source, why),))
     if is_given and (source == STDIN or (suffix in _LIST_SUFFIXES and label not in MANIFESTS)):
         label = _label_of_open(source, text)  # the name doesn't say what the text holds
@@ -180,13 +184,15 @@ def source_of_text(
     return SourceText(found.refs, text, source, skipped, tuple(_named_files(label, text)))
 
 
-def _whyunread_parts(source: str, label: str, text: str, *, is_given: bool) -> str:
+def _why_unread(source: str, label: str, text: str, *, is_given: bool) -> str:
     """Why a text isn't looked at; empty where it is."""
     if not text.strip("\ufeff \t\r\n"):
-        return "it is empty" if is_given else ""
+        is_code = is_python(label) or label in JAVASCRIPT_LABELS  # such as __init__.py
+        return "it is empty" if is_given and not is_code else ""
     if "\0" in text or text.count("\ufffd") * _MANGLED > len(text):
         return "it isn't text in UTF-8"
-    if is_other_manifest(source) or label in _OTHER_CODE:
+    is_other = is_other_manifest(source) or label in _OTHER_CODE
+    if is_other and label not in plugin_names("extractors"):
         return "packages of its language aren't looked up"
     return ""
 
@@ -305,7 +311,9 @@ def is_read(path: str) -> bool:
         return True
     if is_other_manifest(path):
         return False
-    return is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES
+    if is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES:
+        return True
+    return bool(label) and label in plugin_names("extractors")
 
 
 def is_other_manifest(path: str) -> bool:

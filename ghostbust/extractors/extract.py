@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ghostbust.extractors.interface import Extractor, Language, Placed, Unread, moved, noted
+from ghostbust.errors import UsageError
+from ghostbust.extractors.interface import (
+    Extractor,
+    Language,
+    Placed,
+    Unread,
+    give_up,
+    moved,
+    noted,
+)
 from ghostbust.extractors.javascript import (
     does_more_than_load,
     has_javascript_imports,
@@ -59,6 +68,7 @@ from ghostbust.extractors.marks import marked
 from ghostbust.extractors.names import is_placeholder
 from ghostbust.extractors.python import has_imports, parse, python_refs
 from ghostbust.extractors.shell import command_list_refs, prose_refs, shell_refs
+from ghostbust.plugins import blame, load_plugin, plugin_names
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 
@@ -268,6 +278,22 @@ def _session(block: Block, body: str) -> str:
     return entered(body) if may_be else ""
 
 
+def _read_by_plugin(label: str, body: str, start: int) -> list[PackageRef]:
+    """What a plug-in finds; where it fails, the block counts as not read."""
+    try:
+        found = list(load_plugin("extractors", label)(body, start))
+        for ref in found:
+            if body[ref.start - start : ref.end - start] != ref.raw or not ref.raw:
+                raise ValueError(f"{ref.raw!r} doesn't stand at {ref.start} to {ref.end}")
+    except UsageError as exc:
+        give_up(str(exc))
+    except Exception as exc:  # noqa: BLE001 (a text is read whatever a plug-in does)
+        give_up(blame("extractors", label, exc))
+    else:
+        return found
+    return []
+
+
 def _readers(
     block: Block, body: str, language: Language, lists: ListExtractor | None, before: str
 ) -> Iterator[Extractor]:
@@ -289,6 +315,9 @@ def _readers(
         if lists and label not in SHELL_LABELS and lists.is_bare_list(body):
             yield lists.refs
         read_as = language_of(label, body, language)
+        is_open = not label or label in OPEN_LABELS or read_as in _READERS
+        if not is_open and label in plugin_names("extractors"):
+            yield partial(_read_by_plugin, label)
         yield from _READERS.get(read_as, _COMMANDS)
         if label in TERMINAL_LABELS and read_as is Language.SHELL:
             yield import_line_refs

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 from ghostbust.config import Config
-from ghostbust.errors import UsageError
+from ghostbust.errors import PublishError, UsageError
+from ghostbust.plugins import make_by_plugin
 from ghostbust.publishers.control import Control
 from ghostbust.publishers.directory import DirectoryPublisher, NoPublisher
 from ghostbust.publishers.interface import Asking, Publisher
 from ghostbust.publishers.llamacpp import LlamaCppPublisher
 from ghostbust.publishers.sglang import SglangPublisher
 from ghostbust.publishers.vllm import VllmPublisher
+from ghostbust.sections import PublishKind
 
 
 def make_publishers(config: Config, adapters: Path) -> tuple[Publisher, ...]:
@@ -63,6 +66,9 @@ def how_to_name(config: Config, name: str | None) -> str:
 def _make(config: Config, place: str, url: str | None) -> Publisher:
     """``url``: of the server that is sampled from, for ``directory``, whose place is a folder."""
     settings, base = config.publish, config.model.served_as
+    if _is_plugin(config):
+        made: Publisher = make_by_plugin("publishers", settings.kind, PublishError, config, place)
+        return made
     if settings.kind == "directory":
         if not Path(place).is_absolute():
             raise UsageError(f"publish.replicas: {place!r} should be an absolute path")
@@ -74,6 +80,10 @@ def _make(config: Config, place: str, url: str | None) -> Publisher:
         return LlamaCppPublisher(control, base=base)
     kind = VllmPublisher if settings.kind == "vllm" else SglangPublisher
     return kind(control, base=base, max_rank=settings.max_rank, server_path=settings.server_path)
+
+
+def _is_plugin(config: Config) -> bool:
+    return config.publish.kind not in get_args(PublishKind)
 
 
 def _control(config: Config, url: str) -> Control:

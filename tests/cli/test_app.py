@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import signal
 import subprocess
 import sys
@@ -136,3 +137,25 @@ def test_a_bare_group_shows_its_help_and_fails(run: Run, args: tuple[str, ...]) 
     result = run(*args)
     assert result.exit_code == 2
     assert "Usage: ghostbust" in result.stdout
+
+
+def test_a_shell_completes_commands_of_groups_options_and_their_values(tmp_path: Path) -> None:
+    script = tmp_path / "tab.sh"
+    script.write_text(
+        "ghostbust --install-completion >/dev/null\n"
+        "for file in ~/.bash_completions/*; do . $file; done\n"
+        'tab() { COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMPREPLY=()\n'
+        '_ghostbust_completion ghostbust; echo "${COMPREPLY[*]}"; }\n'
+        "tab ghostbust che\ntab ghostbust names a\ntab ghostbust names list --rev\n"
+        "tab ghostbust check --registry ''\n",
+        "utf-8",
+    )
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", "--norc", script], env=os.environ | {"HOME": str(tmp_path), "PATH": path},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ended.stderr == ""
+    assert ended.stdout.splitlines() == [
+        "check", "accept allow", "--reveal", "snapshot live auto",
+    ]  # fmt: skip

@@ -212,7 +212,7 @@ def test_a_command_that_is_looked_at(run: Run, command: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("requirements.txt", b""), ("x.py", b" \n"), ("answer.md", b"\x89PNG\r\n\0\0"),
+    [("requirements.txt", b""), ("x.sh", b" \n"), ("answer.md", b"\x89PNG\r\n\0\0"),
      ("x.txt", b"caf\xe9 \xfc\xfc"), ("go.mod", b"module x"), ("main.rs", b"use x;"),
      ("Gemfile", b"gem 'rails'"), ("pom.xml", b"<project/>")],
 )  # fmt: skip
