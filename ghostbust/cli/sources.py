@@ -172,7 +172,6 @@ def source_of_text(
     if is_given and (source == STDIN or (suffix in _LIST_SUFFIXES and label not in MANIFESTS)):
         label = _label_of_open(source, text)  # the name doesn't say what the text holds
     # Imported here: names, which most calls give, need none of it.
-    from ghostbust.extractors.extract import Extraction, examine
 
     if label == "requirements.txt":
         found = Extraction(list(_requirements(source, text)))
