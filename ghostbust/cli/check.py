@@ -19,7 +19,7 @@ from ghostbust.records import Ecosystem, Verdict
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.sources import Unchecked
+    from ghostbust.cli.source_text import Unchecked
     from ghostbust.home import Home
     from ghostbust.registries.judge import Judge
     from ghostbust.results import Checked, CheckedList
