@@ -13,6 +13,7 @@ import json
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -228,8 +229,13 @@ def _bytes_of(path: Path) -> bytes:
 def _opened(path: Path) -> Iterator[BufferedReader]:
     """A plain file, open for reading. Raises ModelError for anything else, links included."""
     try:
-        # Not blocking: a pipe in the file's place might never be written.
-        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if sys.platform == "win32":
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, "it is a link")
+            number = os.open(path, os.O_RDONLY | os.O_BINARY)
+        else:
+            # Not blocking: a pipe in the file's place might never be written.
+            number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as exc:
         why = "it is a link" if exc.errno == errno.ELOOP else exc.strerror
         raise ModelError(f"can't read {path}: {why}") from exc

@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from operator import itemgetter
-from statistics import NormalDist
-from typing import Final, Self, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from random import Random
+from statistics import NormalDist, quantiles
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
 
 from ghostbust.prompts import of_external_suite
 from ghostbust.records import (
@@ -32,6 +30,10 @@ from ghostbust.records import (
     Verdict,
     content_id,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 RESAMPLES = 2000
 FEW_CLUSTERS = 10
@@ -48,7 +50,7 @@ INSTALLERS: Final = frozenset(
 )  # fmt: skip
 """what installs packages, or comes with every environment: named to say how, not what"""
 
-Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 
 @dataclass(slots=True)
@@ -195,6 +197,7 @@ def measured(
     by_context: Mapping[str, Measurement] | None = None,
 ) -> Measurement:
     """The same from counts, each with its family, or its group of families."""
+
     total = NameCounts.total(counts for _, counts in counted)
     families: dict[str | int, NameCounts] = defaultdict(NameCounts)
     for family, counts in counted:
@@ -202,7 +205,7 @@ def measured(
     table = [(family.invented, family.named) for family in families.values()]
     return Measurement(
         rate=total.invented / total.named if total.named else float("nan"),
-        ci95=interval_of(np.array(table, dtype=float).reshape(-1, 2), seed=seed),
+        ci95=interval_of(table, seed=seed),
         refs=total.named,
         real=total.real,
         absent=total.absent,
@@ -220,22 +223,24 @@ def measured(
     )
 
 
-def interval_of(table: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of a rate: a percentile bootstrap over the rows of ``table`` (F, 2).
+def interval_of(table: Sequence[tuple[int, int]], *, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of a rate: a percentile bootstrap over the rows of ``table``.
 
     A row has the invented names, and the names, of one family. Few families, or none that differs
     from the others, say less than a bootstrap can show: `widened_for_few`. (nan, nan) where nothing
     was named.
     """
-    if not len(table) or not table[:, 1].sum():
+    invented, named = (sum(column) for column in zip(*table, strict=True)) if table else (0, 0)
+    if not named:
         return (float("nan"), float("nan"))
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(len(table), size=(RESAMPLES, len(table)))  # (R, F)
-    sums = table[picks].sum(axis=1)  # (R, 2)
-    rates = sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1]
-    low, high = np.percentile(rates, [2.5, 97.5])
-    rate = float(table[:, 0].sum() / table[:, 1].sum())
-    return widened_for_few((float(low), float(high)), rate, int((table[:, 1] > 0).sum()))
+    rng = Random(seed)  # noqa: S311 (nothing secret)
+    rates = []
+    for _ in range(RESAMPLES):
+        drawn = rng.choices(table, k=len(table))
+        if whole := sum(row[1] for row in drawn):
+            rates.append(sum(row[0] for row in drawn) / whole)
+    low, *_, high = quantiles(rates, n=40, method="inclusive")
+    return widened_for_few((low, high), invented / named, sum(row[1] > 0 for row in table))
 
 
 def widened_for_few(
@@ -424,6 +429,9 @@ class SideBySide:
         ``support``: the samples of the base that support a name, `BaseNames`' ``m``; ``others``:
         further figures of an answer, by name.
         """
+
+        import numpy as np
+
         asked = [_as_named(answer) for answer in base]
         families = tuple(sorted({one.family for one in asked}))
         contexts = tuple(c for c in Context if any(one.context is c for one in asked))
@@ -449,6 +457,9 @@ class SideBySide:
 
     def only(self, context: Context) -> SideBySide:
         """The same of one context, with the families that were asked in it."""
+
+        import numpy as np
+
         column = [self.contexts.index(context)]
         asked = self.base["answers"][:, column[0]] > 0
         sides = (
@@ -475,6 +486,9 @@ class SideBySide:
         nothing at all, it counts as the base. Values as of `_jackknifed`. Raises ValueError where
         the base names nothing.
         """
+
+        import numpy as np
+
         invented, named = self.base["invented"], self.base["named"]  # (F, C)
         if not named.sum():
             raise ValueError("the base names nothing")
@@ -500,6 +514,8 @@ class SideBySide:
 
         Shares over all contexts, 0 where a side has none of the whole. Values as of `_jackknifed`.
         """
+
+        import numpy as np
 
         def share(left: Floats) -> Floats:
             return _ratio(left[0].sum(axis=-1), left[1].sum(axis=-1))
@@ -528,4 +544,7 @@ def _jackknifed(sums: Floats, figure: Callable[[Floats], Floats]) -> Floats:
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     """part / whole; 0 where there is nothing of the whole, so nothing of the part."""
+
+    import numpy as np
+
     return np.asarray(part / np.where(whole > 0, whole, 1), dtype=np.float64)

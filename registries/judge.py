@@ -252,7 +252,8 @@ class Judge:
         known: dict[str, Lookup] = {}
         if self.mode is Mode.AUTO and snapshot is not None:
             open_verdicts = {Verdict.UNKNOWN}
-            if ecosystem in self._also_elsewhere:
+            # npm's lists are other people's, and its new names come by the minute.
+            if ecosystem is Ecosystem.NPM or ecosystem in self._also_elsewhere:
                 open_verdicts.add(Verdict.ABSENT)
             known = {
                 lookup.name: lookup

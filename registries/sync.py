@@ -5,8 +5,8 @@ A listing holds names only. What the present snapshot knows about downloads and 
 carried over; a name that is new since then is plain, and REAL.
 
 The npm registry publishes no list. The package is other people's work, made from the registry's
-feed of changes; a name that it lacks needn't be absent, so a snapshot made from it is complete
-only if the user says so.
+feed of changes; a name that it lacks needn't be absent, so a snapshot made from it is never
+complete: what it lacks is asked live, or UNKNOWN with the list's age.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from io import BufferedRandom
 from pathlib import Path
@@ -50,10 +50,11 @@ NAMES_PACKAGE = "all-the-package-names"
 """the npm package that lists the names; it is published daily"""
 MAX_FILE_BYTES = 1 << 30
 """largest answer, unpacked; PyPI's list of names had some 40 MB in 2026"""
+OLD_AFTER = timedelta(days=30)
+"""age from which a package that lists names seems to be kept up no more"""
 LEAST_KEPT = 0.9
 """share of the present snapshot's names below which a listing counts as cut"""
 _NAMES_FILE = "package/names.json"
-_ABBREVIATED = "application/vnd.npm.install-v1+json"
 _VERSION_KEYS = ("etag", "last_modified", "version")
 
 Progress = Callable[[int, int | None], None]
@@ -114,24 +115,23 @@ def sync_npm(
     url: str,
     folder: Path,
     *,
-    package: str,
-    complete: bool,
+    package: str = NAMES_PACKAGE,
     today: date,
     progress: Progress,
     patience: Patience | None = None,
 ) -> Synced:
     """Makes ``folder`` hold the snapshot of the names that ``package`` lists.
 
-    Its day is the day on which the package was last published, at most ``today``. ``complete``:
-    names that the package doesn't list are absent. Otherwise as `sync_pypi`.
+    Its day is the day on which the package's newest version was published, at most ``today``.
+    Otherwise as `sync_pypi`.
     """
     present, source = _present(Ecosystem.NPM, folder), f"{url} {package}"
-    known = _last_version(present, source, folder) if present.complete is complete else {}
+    known = _last_version(present, source, folder)
     listing = fetch_npm_names(
         client, url, folder, package=package, known_version=known.get("version", ""),
         progress=progress, patience=patience,
     )  # fmt: skip
-    return _replace(present, listing, folder, source, today=today, complete=complete)
+    return _replace(present, listing, folder, source, today=today, complete=False)
 
 
 def sync_crates(
@@ -253,9 +253,13 @@ def _listed_projects(url: str, page: IO[bytes]) -> list[object]:
     return projects
 
 
-def _newest(client: http.Client, place: str) -> tuple[str, Mapping[str, Any], date | None]:
-    """Version, tarball and day of the newest version of the package."""
-    headers = {"Accept": f"{_ABBREVIATED}, application/json;q=0.8", "User-Agent": http.USER_AGENT}
+def _newest(client: http.Client, place: str) -> tuple[str, Mapping[str, Any], date]:
+    """Version, tarball and day of the newest version of the package.
+
+    From the whole document: the abbreviated one has no day of a version, only the last change of
+    anything, which makes an old list look new.
+    """
+    headers = {"Accept": "application/json", "User-Agent": http.USER_AGENT}
     response = client.get(place, headers=headers, follow_redirects=True)
     check_status(place, response, "npm's")
     try:
@@ -264,10 +268,12 @@ def _newest(client: http.Client, place: str) -> tuple[str, Mapping[str, Any], da
         dist = document["versions"][version]["dist"]
         if not {"tarball", "integrity"} <= dist.keys():
             raise RegistryError(f"{place}: it gives no tarball and hash of {version}")
-        published = aware_time(document.get("modified") or document.get("time", {}).get(version))
+        published = aware_time(document.get("time", {}).get(version))
+        if published is None:
+            raise RegistryError(f"{place}: it doesn't say when {version} was published")
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise NoAnswerError("its document is cut or broken") from exc
-    return version, dist, None if published is None else published.date()
+    return version, dist, published.date()
 
 
 def _download(
@@ -471,7 +477,7 @@ def _put(
     """Writes the snapshot; ``noted``: what is known of names. All count as added."""
     keep_snapshot(ecosystem, folder)
     path = build_snapshot(
-        [noted.get(name) or NameRow(name) for name in sorted(listing.names)],
+        (noted.get(name) or NameRow(name) for name in sorted(listing.names)),
         ecosystem=ecosystem,
         date=min(listing.day or today, today),
         complete=complete,

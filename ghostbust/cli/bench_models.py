@@ -32,6 +32,7 @@ from ghostbust.cli.output import Stages
 from ghostbust.evaluation.ways import Search, Way
 from ghostbust.extras import need_local
 from ghostbust.prompts import FRESH
+from ghostbust.system import need_linux
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -134,6 +135,7 @@ def unlearners(
     serves. Exits with 0 when it came to its end, whatever it found.
     """
     need_local("comparing methods")
+    need_linux("comparing methods, which runs model-written code,")
     from ghostbust.evaluation.comparators import comparator_named, comparators, is_comparator
     from ghostbust.evaluation.comparisons import contest_tables, draw_contest
     from ghostbust.evaluation.figures import EvaluationSection
@@ -219,6 +221,7 @@ def continual(
     nothing is gated and nothing serves. Exits with 0 when it came to its end.
     """
     need_local("comparing rounds")
+    need_linux("comparing rounds, which runs model-written code,")
     from ghostbust.evaluation.comparisons import continual_tables, draw_continual
     from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.compare import ContinualPlan, compare_ways

@@ -12,15 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
-from ghostbust.cli.sources import (
+from ghostbust.cli.source_text import (
     CalledScript,
     NamedFile,
     Project,
     SourceText,
     Unchecked,
     shown_address,
-    unread_parts,
 )
+from ghostbust.cli.sources import unread_parts
 from ghostbust.extractors.extract import examine
 from ghostbust.extractors.installers import InstallCommand, Takes, read_commands
 from ghostbust.extractors.interface import Language, Placed, behind, word_set

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -216,6 +217,9 @@ def check_accelerator() -> Diagnosis:
 
 def check_sandbox(required: Sequence[str]) -> Diagnosis:
     """Which layers there are around model-written code, and whether they are those ``required``."""
+    if sys.platform != "linux":
+        said = "none: model-written code, and so a round, runs on Linux only"
+        return Diagnosis(Level.WARN, said, "for rounds, use a container or WSL")
     from ghostbust.gates.layers import VERDICT, missing_layers, sandbox_layers, unkept_promises
 
     layers = "; ".join(sandbox_layers())
@@ -269,10 +273,12 @@ def check_snapshot(ecosystem: Ecosystem, home: Home, now: datetime | None = None
     found = Snapshot.load(find_snapshot(ecosystem, home.registry))
     found.verify()
     said = f"{len(found):,} names of {found.date}, hashes right"
-    if (now or datetime.now(UTC)).date() - found.date <= OLD_AFTER:
-        return Diagnosis(Level.OK, said)
-    command = "sync" if ecosystem is Ecosystem.PYPI else "build"
-    return Diagnosis(Level.WARN, said, f"it is old: ghostbust registry {command}")
+    command = f"ghostbust registry sync --ecosystem {ecosystem}"
+    if (now or datetime.now(UTC)).date() - found.date > OLD_AFTER:
+        return Diagnosis(Level.WARN, said, f"it is old: {command}")
+    if found.path.parent != home.registry and not found.complete:
+        return Diagnosis(Level.OK, f"{said}, the popular ones", f"for all, offline too: {command}")
+    return Diagnosis(Level.OK, said)
 
 
 def check_model(settings: Config, cache: Path) -> Diagnosis:

@@ -23,12 +23,9 @@ from ghostbust.cli.context import open_judge
 from ghostbust.cli.gathering import Gathered, add_source
 from ghostbust.cli.hook_agents import CELL, Decision, FileWrite, Ruling, ToolEvent
 from ghostbust.cli.judging import OwnCode, Vouching, judge_sources
+from ghostbust.cli.source_text import Project, SourceText, Unchecked, is_prose
 from ghostbust.cli.sources import (
-    Project,
-    SourceText,
-    Unchecked,
     is_other_manifest,
-    is_prose,
     is_read,
     read_source,
     read_text,

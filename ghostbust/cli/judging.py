@@ -11,12 +11,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ghostbust.cli.sources import is_prose, shown_address
+from ghostbust.cli.source_text import is_prose, shown_address
 from ghostbust.errors import ConfigError, StoreError, UsageError
-from ghostbust.extractors.checkout import Checkouts
 from ghostbust.records import (
     Ecosystem,
     Flag,
@@ -33,7 +33,8 @@ from ghostbust.results import IGNORED, Checked
 from ghostbust.text import Lines, Place
 
 if TYPE_CHECKING:
-    from ghostbust.cli.sources import SourceText
+    from ghostbust.cli.source_text import SourceText
+    from ghostbust.extractors.checkout import Checkouts
     from ghostbust.home import Home
     from ghostbust.registries.judge import Judge
 
@@ -250,8 +251,14 @@ class OwnCode:
     def __init__(self, folders: Iterable[str] = (), *, heed_comments: bool = True) -> None:
         """``folders``: as given to the command; ``heed_comments``: off where the files' author
         isn't trusted."""
-        self._checkouts = Checkouts(Path(folder) for folder in folders)
+        self._folders = tuple(Path(folder) for folder in folders)
         self._heed_comments = heed_comments
+
+    @cached_property
+    def _checkouts(self) -> Checkouts:
+        from ghostbust.extractors.checkout import Checkouts  # not for names alone
+
+        return Checkouts(self._folders)
 
     def before(self, source: SourceText, ref: PackageRef) -> Lookup | None:
         """The verdict on a ref that no registry is asked about; None for any other."""

@@ -183,10 +183,6 @@ def build(
 def sync(
     cli: Invocation,
     ecosystem: NamesOfOption = "pypi",
-    complete: Annotated[
-        bool,
-        typer.Option("--complete", help="npm: what the list of names lacks is absent."),
-    ] = False,
     names_package: Annotated[
         str | None,
         typer.Option(
@@ -209,21 +205,27 @@ def sync(
     """Fetch the names that a registry has now into the home folder, where they changed.
 
     PyPI's from the index that pip asks; npm's from a package that lists them, at the registry
-    that npm asks; those of crates from an archive of their index, whose address is given. What is
-    known of downloads and of suspect names stays. The snapshot that was
-    in use is kept in a folder of its day.
+    that npm asks: what that list lacks isn't absent, but asked live, or UNKNOWN; those of crates
+    from an archive of their index, whose address is given. What is known of downloads and of
+    suspect names stays. The snapshot that was in use is kept in a folder of its day.
     """
     from ghostbust.registries.endpoints import endpoint
     from ghostbust.registries.live import open_client
     from ghostbust.registries.npm_config import NpmSettings
     from ghostbust.registries.pip_config import PipSettings
-    from ghostbust.registries.sync import NAMES_PACKAGE, sync_crates, sync_npm, sync_pypi
+    from ghostbust.registries.sync import (
+        NAMES_PACKAGE,
+        OLD_AFTER,
+        sync_crates,
+        sync_npm,
+        sync_pypi,
+    )
 
     pypi = ecosystem == "pypi"
     if (ecosystem == "cargo") is (index is None):
         raise UsageError("--ecosystem cargo needs --index ADDRESS, which no other takes")
-    if ecosystem != "npm" and (complete or names_package is not None):
-        raise UsageError("--complete and --names-package are for --ecosystem npm")
+    if ecosystem != "npm" and names_package is not None:
+        raise UsageError("--names-package is for --ecosystem npm")
     folder, today = cli.make_home().registry, datetime.now(UTC).date()
     package = names_package or NAMES_PACKAGE
     note_npmrc(cli.home)
@@ -241,10 +243,7 @@ def sync(
         elif index is not None:
             done = sync_crates(client, at.url, folder, today=today, progress=progress)
         else:
-            done = sync_npm(
-                client, at.url, folder, package=package, complete=complete, today=today,
-                progress=progress,
-            )  # fmt: skip
+            done = sync_npm(client, at.url, folder, package=package, today=today, progress=progress)
     made = done.snapshot
     cli.output.document(
         {
@@ -257,6 +256,11 @@ def sync(
     )
     news = f"{done.added:,} new, {done.vanished:,} gone" if done.changed else "nothing newer there"
     cli.output.line(f"{made.path}: {len(made):,} names of {made.date}; {news}")
+    if not pypi and (age := today - made.date) > OLD_AFTER:
+        cli.output.note(
+            f"{package} is {age.days} days old, and lacks what came since: those names are asked"
+            " live, or UNKNOWN; --names-package takes another list"
+        )
 
 
 @contextmanager

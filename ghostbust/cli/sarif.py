@@ -28,7 +28,7 @@ from ghostbust.registries.names import VERSION_ABSENT, is_valid_name, purl, purl
 from ghostbust.text import Place, visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.sources import Unchecked
+    from ghostbust.cli.source_text import Unchecked
     from ghostbust.reports.document import NamedIn, Report
     from ghostbust.results import Checked
 
