@@ -181,10 +181,10 @@ def unlearn(
     place, settings = _settings(model, config, home)
     started = time.monotonic()
     with open_session(place, settings, purpose="round") as session:
-        before, outcome = next_round(
+        outcome = next_round(
             session, holdout, seed, listener or Silence(), train_anyway=train_anyway
         )
-    return Unlearned(before, outcome, settings.model.name, seed, time.monotonic() - started)
+    return Unlearned(outcome, settings.model.name, seed, time.monotonic() - started)
 
 
 def evaluate(

@@ -328,17 +328,20 @@ class Swept:
 class Unlearned:
     """What `unlearn` did."""
 
-    before: Watched
-    """the base on the held-out prompts"""
     outcome: RoundOutcome
     """the adapter, its gates, ``after`` on the same prompts, and whether it serves now"""
     model: str
     seed: int
     wall_s: float
 
+    @property
+    def before(self) -> Watched:
+        """The base on the held-out prompts."""
+        return self.outcome.before
+
     def to_dict(self) -> dict[str, Any]:
         """What ``ghostbust round --json`` prints."""
-        done = round_document(self.before, self.outcome)
+        done = round_document(self.outcome)
         return _plain(done | {"model": self.model, "seed": self.seed, "wall_s": round(self.wall_s)})
 
     def __str__(self) -> str:
@@ -406,13 +409,13 @@ def invented_document(names: Iterable[InventedName]) -> list[dict[str, object]]:
     return [dict(zip(("name", "verdict", "reason", "answers"), one, strict=True)) for one in names]
 
 
-def round_document(before: Watched, outcome: RoundOutcome) -> dict[str, object]:
+def round_document(outcome: RoundOutcome) -> dict[str, object]:
     """The round as JSON."""
     return {
         "round": outcome.round_id,
         "adapter": outcome.candidate.name,
         "path": outcome.candidate.path,
-        "before": measurement_document(before.measurement),
+        "before": measurement_document(outcome.before.measurement),
         "after": measurement_document(outcome.after.measurement),
         "gate": {"verdict": outcome.report.verdict, "gates": list(outcome.report.results)},
         "promoted": outcome.promotion is not None,

@@ -280,6 +280,11 @@ class GatesSection(Section):
     )  # fmt: skip
     """layers of the sandbox without which no model-written code is run"""
 
+    @property
+    def support(self) -> int:
+        """Other answers of the base of which one has to name what is supported, in any block."""
+        return self.samples - 1
+
 
 PublishKind = Literal["none", "vllm", "sglang", "llamacpp", "directory"]
 

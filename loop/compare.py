@@ -109,14 +109,7 @@ def compare_methods(plan: ComparePlan) -> Contest:
     trained = list(_train(plan, entrants)) if entrants else []
     made = [one.candidate for one in trained if one.candidate is not None]
     adapters = [(candidate.name, candidate.path) for candidate in made]
-    config = override(plan.session.config, sampling__samples_per_prompt=plan.holdout_samples)
-    measured = measure_adapters(
-        replace(plan.session, config=config),
-        plan.holdout,
-        adapters,
-        plan.listener,
-        plan.comparators,
-    )
+    measured = measure_adapters(plan, adapters, plan.comparators)
     runs = []
     for one in trained:
         run = MethodRun(one.method, one.seed, None, one.failure, None, None, (), None)
@@ -251,17 +244,17 @@ class Measured:
 
 
 def measure_adapters(
-    session: Session,
-    holdout: Sequence[Task],
+    plan: ComparePlan | ContinualPlan,
     adapters: Sequence[Chosen],
-    listener: Listener,
     comparators: Sequence[Comparator] = (),
 ) -> Measured:
     """Adapters and comparators beside the base on held-out tasks; the adapters' scores of code.
 
     An adapter whose predictions aren't numbers isn't sampled.
     """
-    scores = score_known_code(session, [None, *adapters] if adapters else [], listener)
+    config = override(plan.session.config, sampling__samples_per_prompt=plan.holdout_samples)
+    session = replace(plan.session, config=config)
+    scores = score_known_code(session, [None, *adapters] if adapters else [], plan.listener)
     sound = [
         adapter
         for adapter in adapters
@@ -269,17 +262,16 @@ def measure_adapters(
     ]
     if not sound and not comparators:
         return Measured(scores, None)
-    temperature = session.config.sampling.temperature
-    plan = EvalPlan(
+    evaluated = EvalPlan(
         session,
-        holdout,
+        plan.holdout,
         sound,
-        (temperature,),
+        (config.sampling.temperature,),
         HELD_OUT_SEED,
-        listener,
+        plan.listener,
         comparators=comparators,
     )
-    return Measured(scores, evaluate_behaviour(plan, Session.load_local))
+    return Measured(scores, evaluate_behaviour(evaluated, Session.load_local))
 
 
 def train_once(
@@ -411,6 +403,8 @@ class ContinualPlan:
     """so many are asked in each round, other ones each time"""
     holdout: Sequence[Task]
     """all are asked"""
+    holdout_samples: int
+    """answers of each model to each held-out prompt"""
     seed: int
     """draws the tasks and the answers; round k trains with seed + k - 1"""
     listener: Listener
@@ -433,7 +427,7 @@ def compare_ways(plan: ContinualPlan) -> Continual:
     portions = [order[at : at + plan.train_tasks] for at in range(0, wanted, plan.train_tasks)]
     made = [one for way in plan.ways for one in _rounds(plan, way, portions)]
     adapters = list(dict.fromkeys(serves for run, serves in made if serves and not run.failure))
-    measured = measure_adapters(plan.session, plan.holdout, adapters, plan.listener)
+    measured = measure_adapters(plan, adapters)
     runs = tuple(
         run if run.failure or serves is None else measured.beside_base(run, serves[0])
         for run, serves in made

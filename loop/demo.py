@@ -14,7 +14,6 @@ from ghostbust.loop.round import RoundOutcome, run_round
 from ghostbust.loop.round_steps import RoundPlan
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
-from ghostbust.loop.watch import Watched
 from ghostbust.prompts import seed_tasks, split
 from ghostbust.store.runs import RunKind
 
@@ -34,17 +33,9 @@ class DemoSize:
 FULL = DemoSize()
 
 
-@dataclass(frozen=True, slots=True)
-class DemoOutcome:
-    """The two measurements and the round between them."""
-
-    before: Watched
-    """the base on held-out prompts"""
-    round: RoundOutcome
-    """its ``after`` is the candidate on the same prompts, whether or not it was promoted"""
-
-
-def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = FULL) -> DemoOutcome:
+def run_demo(
+    session: Session, seed: int, listener: Listener, size: DemoSize = FULL
+) -> RoundOutcome:
     """Sweeps, then does a round: gates, promotion if they pass, the candidate on held-out tasks."""
     training = training_settings(session.config, seed)
     listener.begin(f"load {session.config.model.name}")
@@ -60,5 +51,4 @@ def run_demo(session: Session, seed: int, listener: Listener, size: DemoSize = F
     listener.begin(f"ask {size.holdout_tasks} held-out tasks")
     before = replace(watch, settings=measured).tasks(holdout[: size.holdout_tasks], RunKind.DEMO)
     plan = RoundPlan(session, measured, training, listener, benchmark, train_run=run_id)
-    outcome = run_round(plan, before, base)
-    return DemoOutcome(outcome.before, outcome)
+    return run_round(plan, before, base)

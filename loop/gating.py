@@ -13,7 +13,7 @@ from dataclasses import replace
 from ghostbust.gates.coding import CodingGate, TaskResults
 from ghostbust.gates.faults import faults_gate
 from ghostbust.gates.hallucination import rate_gate
-from ghostbust.gates.interface import Look, Subject, inconclusive
+from ghostbust.gates.interface import Look, Subject, inconclusive, paired
 from ghostbust.gates.likelihood import LikelihoodGate, TaskScores
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.unknown import unknown_gate
@@ -118,22 +118,19 @@ def _judge(
     limits: GatesSection, answers: BothAnswers, look: Look, listener: Listener
 ) -> list[GateResult]:
     """The gates on held-out answers, in the order in which they are run."""
-    support = limits.samples - 1  # the same in every block
+    pair = paired(*answers, support=limits.support)
     gates: dict[str, Callable[[], GateResult]] = {
-        "hallucination": lambda: rate_gate(*answers, min_drop=limits.min_drop, look=look),
+        "hallucination": lambda: rate_gate(pair, min_drop=limits.min_drop, look=look),
         "volume": lambda: volume_gate(
-            *answers,
+            pair,
             low=limits.volume_low,
             high=limits.volume_high,
             context_low=limits.volume_context_low,
             context_high=limits.volume_context_high,
-            support=support,
             look=look,
         ),
-        "unknown": lambda: unknown_gate(
-            *answers, margin=limits.unknown_margin, support=support, look=look
-        ),
-        "faults": lambda: faults_gate(*answers, margin=limits.faults_margin, look=look),
+        "unknown": lambda: unknown_gate(pair, margin=limits.unknown_margin, look=look),
+        "faults": lambda: faults_gate(pair, margin=limits.faults_margin, look=look),
     }
     results = []
     for name, gate in gates.items():

@@ -77,7 +77,7 @@ def next_round(
     gates: Gates = run_gates,
     *,
     train_anyway: bool = False,
-) -> tuple[Watched, RoundOutcome]:
+) -> RoundOutcome:
     """The base on held-out prompts, then a round on everything that is logged.
 
     An interrupted round is continued instead, with its own seed and held-out prompts.
@@ -109,8 +109,7 @@ def next_round(
         if left is not None:  # a server that is away, say, is no fault of the round
             session.store.rounds.put_down(left.round.id)
         raise
-    outcome = run_round(plan, before, base, None if left is None else left.round)
-    return outcome.before, outcome
+    return run_round(plan, before, base, None if left is None else left.round)
 
 
 def _begin(plan: RoundPlan, before: Watched) -> int:

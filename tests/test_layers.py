@@ -13,7 +13,8 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 
 NOUNS = {
     "records", "errors", "home", "config", "sections", "adapters", "prompts", "measure",
-    "answer_faults", "statistics", "quantiles", "unseen", "http", "text", "documents", "files",
+    "side_by_side", "answer_faults", "statistics", "quantiles", "unseen", "http", "text",
+    "documents", "files",
     "gguf_name", "times", "extras", "undefined_roots", "plugins",
 }  # fmt: skip
 """files at the root that every part may import"""

@@ -25,7 +25,6 @@ from ghostbust.cli.options import (
     PromptedEcosystem,
     PromptsOption,
     RegistryModeOption,
-    SamplesOption,
     SeedOption,
 )
 from ghostbust.cli.output import Stages
@@ -52,6 +51,24 @@ HoldoutShareOption = Annotated[
 HoldoutTasksOption = Annotated[
     int | None,
     typer.Option("--holdout-tasks", min=1, help="Held-out tasks that measure; else all."),
+]
+FreshOption = Annotated[
+    Literal["fresh"] | None,
+    typer.Option(
+        "--suite", help="Measure on the reserved tasks, fresh, in place of the held-out ones."
+    ),
+]
+TrainSamplesOption = Annotated[
+    int | None, typer.Option("--samples", min=1, help="Completions of each training prompt.")
+]
+HoldoutSamplesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--holdout-samples",
+        min=1,
+        show_default="the settings' gates.samples",
+        help="Completions of each held-out prompt by each model; of the base, twice as many.",
+    ),
 ]
 SeedsOption = Annotated[
     int, typer.Option("--seeds", min=1, help="Repeat with so many seeds, from 0.")
@@ -96,27 +113,10 @@ def unlearners(
         int | None,
         typer.Option("--train-tasks", min=1, help="Training tasks, drawn by each seed; else all."),
     ] = None,
-    suite: Annotated[
-        Literal["fresh"] | None,
-        typer.Option(
-            "--suite",
-            help="Measure on the reserved tasks, fresh, in place of the held-out ones.",
-        ),
-    ] = None,
+    suite: FreshOption = None,
     holdout_tasks: HoldoutTasksOption = None,
-    samples: Annotated[
-        int | None,
-        typer.Option("--samples", min=1, help="Completions of each training prompt."),
-    ] = None,
-    holdout_samples: Annotated[
-        int | None,
-        typer.Option(
-            "--holdout-samples",
-            min=1,
-            show_default="the settings' gates.samples",
-            help="Completions of each held-out prompt by each model; of the base, twice as many.",
-        ),
-    ] = None,
+    samples: TrainSamplesOption = None,
+    holdout_samples: HoldoutSamplesOption = None,
     equal_steps: Annotated[
         bool,
         typer.Option(
@@ -210,8 +210,10 @@ def continual(
             help="Training tasks in each round, no task twice; else all there are, dealt out.",
         ),
     ] = None,
+    suite: FreshOption = None,
     holdout_tasks: HoldoutTasksOption = None,
-    samples: SamplesOption = None,
+    samples: TrainSamplesOption = None,
+    holdout_samples: HoldoutSamplesOption = None,
     plot: PlotOption = None,
     registry: RegistryModeOption = None,
 ) -> None:
@@ -228,19 +230,30 @@ def continual(
 
     need_plots(plot)
     settings = _configure(cli, model, prompts, keep_prompts, holdout_share, samples, registry)
-    train, holdout = _sides(settings, ecosystem, holdout_tasks)
+    train, holdout = _sides(settings, ecosystem, holdout_tasks, fresh=suite == FRESH)
     each = train_tasks or max(1, len(train) // rounds)
     ways = list(dict.fromkeys(way or Way))
     with _bench(cli, _without_server(settings)) as (session, stages):
-        found = compare_ways(
-            ContinualPlan(session, ways, rounds, train, each, holdout, seed, stages)
+        plan = ContinualPlan(
+            session,
+            ways,
+            rounds,
+            train,
+            each,
+            holdout,
+            holdout_samples or settings.gates.samples,
+            seed,
+            stages,
         )
+        found = compare_ways(plan)
     facts = {
         "ways": ways,
         "rounds": rounds,
         "seed": seed,
         "train_tasks": each,
         "holdout_tasks": len(holdout),
+        "holdout_samples": plan.holdout_samples,
+        "fresh": suite == FRESH,
         "adapters": session.home.adapters,
     }
     section = EvaluationSection("continual", continual_tables(found), lambda: draw_continual(found))
@@ -376,11 +389,7 @@ def _bench(cli: Invocation, settings: Config) -> Iterator[tuple[Session, Stages]
 
 
 def _sides(
-    settings: Config,
-    ecosystem: PromptedEcosystem,
-    holdout_tasks: int | None,
-    *,
-    fresh: bool = False,
+    settings: Config, ecosystem: PromptedEcosystem, holdout_tasks: int | None, *, fresh: bool
 ) -> tuple[list[Task], list[Task]]:
     """The training tasks, and as many held-out ones as `ghostbust eval --limit` takes.
 

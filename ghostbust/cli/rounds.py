@@ -84,23 +84,26 @@ def round_(
                 clock=SystemClock() if budgeted else None,
             ) as (session, stages),
         ):
-            before, outcome = next_round(
+            outcome = next_round(
                 session, holdout, seed, stages, processes, train_anyway=train_anyway
             )
-    print_round(cli.output, before, outcome)
-    done = Unlearned(before, outcome, settings.model.name, seed, cli.wall_s)
+    print_round(cli.output, outcome, settings.gates.support)
+    done = Unlearned(outcome, settings.model.name, seed, cli.wall_s)
     cli.output.document(done.to_dict())
 
 
-def print_round(output: Output, before: Watched, outcome: RoundOutcome) -> None:
-    """Before and after, the gates, and what came of it, for people."""
+def print_round(output: Output, outcome: RoundOutcome, support: int) -> None:
+    """Before and after, the gates, and what came of it, for people.
+
+    ``support``: as the gates have it (`GatesSection.support`).
+    """
     print_measurements(
         output,
-        {"before": before.measurement, "after": outcome.after.measurement}
-        | {f"before, {k}": m for k, m in before.measurement.by_context.items()}
+        {"before": outcome.before.measurement, "after": outcome.after.measurement}
+        | {f"before, {k}": m for k, m in outcome.before.measurement.by_context.items()}
         | {f"after, {k}": m for k, m in outcome.after.measurement.by_context.items()},
     )
-    _print_comparison(output, before, outcome.after)
+    _print_comparison(output, outcome.before, outcome.after, support)
     print_gates(output, outcome.report)
     output.line(f"adapter: {outcome.candidate.path}")
     came_of_it = "not promoted"
@@ -111,7 +114,7 @@ def print_round(output: Output, before: Watched, outcome: RoundOutcome) -> None:
     output.line(f"gates: {outcome.report.verdict}; {came_of_it}")
 
 
-def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
+def _print_comparison(output: Output, before: Watched, after: Watched, support: int) -> None:
     """The candidate beside the base, by context: what it names of what the base supports."""
     from ghostbust.evaluation.figures import shown
     from ghostbust.measure import Named
@@ -130,7 +133,7 @@ def _print_comparison(output: Output, before: Watched, after: Watched) -> None:
                 one.context,
                 *map(shown, (one.drop, one.supported, one.all_names, one.unknown, one.unsupported)),
             )
-            for one in compare(first, second)
+            for one in compare(first, second, support)
         ),
         title="drop of the rate, names as a share of the base's, with 95 % intervals",
     )
@@ -173,21 +176,21 @@ def demo(
     kept = "what was sampled is kept; the same command goes on from there"
     with cli.session("demo", if_interrupted=kept) as (session, stages):
         outcome = run_demo(session, seed, stages)
-    before, after = outcome.before, outcome.round
-    _print_demo(cli.output, before, after, reveal=reveal)
+    _print_demo(cli.output, outcome, reveal=reveal)
+    print_round(cli.output, outcome, settings.gates.support)
     peak = peak_memory_bytes()
     cli.output.document(
         {"model": settings.model.name, "seed": seed, "registry": settings.registry.mode}
-        | round_document(before, after)
+        | round_document(outcome)
         | {"wall_s": cli.wall_s, "peak_rss_mb": None if peak is None else round(peak / 2**20)}
     )
 
 
-def _print_demo(output: Output, before: Watched, after: RoundOutcome, *, reveal: bool) -> None:
-    """The names that the base invented most, before and after, and the round."""
+def _print_demo(output: Output, outcome: RoundOutcome, *, reveal: bool) -> None:
+    """The names that the base invented most, before and after."""
     # Counted by their whole names: two of them may look alike when they are shortened.
-    names = invented_names(before.answers, reveal=True)
-    left = {name: count for name, _, _, count in invented_names(after.after.answers, reveal=True)}
+    names = invented_names(outcome.before.answers, reveal=True)
+    left = {name: count for name, _, _, count in invented_names(outcome.after.answers, reveal=True)}
     output.table(
         ("invented", "verdict", "answers before", "after"),
         (
@@ -196,4 +199,3 @@ def _print_demo(output: Output, before: Watched, after: RoundOutcome, *, reveal:
         ),
         title="named most often",
     )
-    print_round(output, before, after)

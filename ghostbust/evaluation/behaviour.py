@@ -34,9 +34,10 @@ from ghostbust.evaluation.figures import (
     estimate,
     share_estimate,
 )
-from ghostbust.measure import BaseNames, NameCounts, measure, own_real_names
+from ghostbust.measure import NameCounts, measure, own_real_names
 from ghostbust.records import Answer, Context, Flag, Measurement, Prompt
 from ghostbust.samplers.interface import Sampler
+from ghostbust.side_by_side import BaseNames
 from ghostbust.statistics import (
     RESAMPLES,
     Floats,

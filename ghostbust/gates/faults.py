@@ -6,41 +6,27 @@ nothing. Where other contexts name a little more, the volume doesn't show it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ghostbust.answer_faults import faults_of
-from ghostbust.gates.interface import Look, inconclusive, unpaired
-from ghostbust.measure import SideBySide
-from ghostbust.records import Answer, GateResult, GateVerdict
+from ghostbust.gates.interface import Look, Unpaired, inconclusive
+from ghostbust.records import GateResult, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import mean_bounds, shown_with_chance
 
 GATE = "faults"
 
 
 def faults_gate(
-    base: Sequence[Answer],
-    candidate: Sequence[Answer],
-    *,
-    margin: float = 0.1,
-    look: Look | None = None,
+    pair: SideBySide | Unpaired, *, margin: float = 0.1, look: Look | None = None
 ) -> GateResult:
     """Compares the share of answers with a fault of any kind (``answer_faults.FAULTS``).
 
     rise = the candidate's share - the base's, with one-sided 1 - alpha bounds over prompt families.
     PASS: the upper bound is at most ``margin``. FAIL: the lower bound is above it, of all contexts
-    or of one. Else INCONCLUSIVE, as when base and candidate can't be paired.
+    or of one. Else INCONCLUSIVE, as when the answers are unpaired.
     """
     look = look or Look()
-    unusable = unpaired(base, candidate)
-    if unusable:
-        return inconclusive(GATE, unusable, _condition(margin, look))
-    pair = SideBySide.of(base, candidate, faulty=lambda answer: float(bool(faults_of(answer))))
-    return judge_faults(pair, margin=margin, look=look)
-
-
-def judge_faults(pair: SideBySide, *, margin: float = 0.1, look: Look | None = None) -> GateResult:
-    """The same of answers that can be paired; their figures have ``faulty`` ones."""
-    look = look or Look()
+    condition = f"upper {look.confidence} bound of the rise of answers with a fault <= {margin:g}"
+    if isinstance(pair, Unpaired):
+        return inconclusive(GATE, pair.reason, condition)
     rises = pair.share_rises("faulty", "answers")  # (F,)
     contexts = {c: pair.only(c).share_rises("faulty", "answers") for c in pair.contexts}
     low, high = mean_bounds(rises, look.alpha)
@@ -69,7 +55,7 @@ def judge_faults(pair: SideBySide, *, margin: float = 0.1, look: Look | None = N
         base=float(before),
         candidate=float(after),
         ci=(low, high),
-        margin=_condition(margin, look),
+        margin=condition,
         details={
             "rise": float(after - before),
             "answers": answers,
@@ -78,7 +64,3 @@ def judge_faults(pair: SideBySide, *, margin: float = 0.1, look: Look | None = N
             **look.details,
         },
     )
-
-
-def _condition(margin: float, look: Look) -> str:
-    return f"upper {look.confidence} bound of the rise of answers with a fault <= {margin:g}"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ghostbust.gates.interface import MIN_FAMILIES, Look, inconclusive, unpaired
-from ghostbust.measure import SideBySide
-from ghostbust.records import Answer, GateResult, GateVerdict
+from ghostbust.gates.interface import MIN_FAMILIES, Look, Unpaired, inconclusive
+from ghostbust.records import GateResult, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import (
     fewer_bound,
     ratio_bounds,
@@ -18,8 +16,7 @@ GATE = "hallucination"
 
 
 def rate_gate(
-    base: Sequence[Answer],
-    candidate: Sequence[Answer],
+    pair: SideBySide | Unpaired,
     *,
     min_drop: float = 0.5,
     min_refs: int = 50,
@@ -30,26 +27,15 @@ def rate_gate(
     drop = 1 - the candidate's rate / the base's, both with the base's weights over the contexts
     (`SideBySide.rates`), with one-sided 1 - alpha bounds over prompt families. PASS: the lower
     bound is at least ``min_drop``. FAIL: the upper bound is below it. Else INCONCLUSIVE, as when
-    base and candidate can't be paired, the base names fewer than ``min_refs`` names, or the
-    candidate names nothing.
+    the answers are unpaired, the base names fewer than ``min_refs`` names, or the candidate names
+    nothing.
 
     Says nothing of how much is named: never promote without ``volume_gate``.
     """
     look = look or Look()
-    unusable = unpaired(base, candidate)
-    if unusable:
-        return inconclusive(GATE, unusable, _condition(min_drop, look))
-    return judge_rate(
-        SideBySide.of(base, candidate), min_drop=min_drop, min_refs=min_refs, look=look
-    )
-
-
-def judge_rate(
-    pair: SideBySide, *, min_drop: float = 0.5, min_refs: int = 50, look: Look | None = None
-) -> GateResult:
-    """The same of answers that can be paired."""
-    look = look or Look()
-    condition = _condition(min_drop, look)
+    condition = f"lower {look.confidence} bound of the rate's relative drop >= {min_drop:g}"
+    if isinstance(pair, Unpaired):
+        return inconclusive(GATE, pair.reason, condition)
     (invented, invented_after), (named, named_after) = pair.totals("invented"), pair.totals("named")
     if named < min_refs:
         few = f"too few names: the base names {named}, needs {min_refs}"
@@ -109,7 +95,3 @@ def judge_rate(
             **look.details,
         },
     )
-
-
-def _condition(min_drop: float, look: Look) -> str:
-    return f"lower {look.confidence} bound of the rate's relative drop >= {min_drop:g}"

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ghostbust.answer_faults import faults_of
 from ghostbust.records import Answer, GateResult, GateVerdict, Score
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import block_alpha
 
 MIN_FAMILIES = 10
@@ -122,12 +124,31 @@ def spent_alpha(total: float, look: int) -> float:
     return total * 6 / (math.pi * look) ** 2
 
 
-def unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
-    """Why the two sets of answers can't be compared; empty if they can.
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """Answers that can't be compared."""
 
-    They can if they answer the same prompts, each as often, of at least ``MIN_FAMILIES`` families,
-    and the registry was unreachable for at most ``MAX_UNREACHABLE`` of the names.
+    reason: str
+
+
+def paired(
+    base: Sequence[Answer], candidate: Sequence[Answer], support: int | None = None
+) -> SideBySide | Unpaired:
+    """What the gates on answers compare: both sides' names, and which answers are ``faulty``.
+
+    Unpaired unless both answer the same prompts, each as often, of at least ``MIN_FAMILIES``
+    families, and the registry was unreachable for at most ``MAX_UNREACHABLE`` of either's names.
+    ``support``: as in `SideBySide.of`.
     """
+    if reason := _why_unpaired(base, candidate):
+        return Unpaired(reason)
+    return SideBySide.of(
+        base, candidate, support, faulty=lambda answer: float(bool(faults_of(answer)))
+    )
+
+
+def _why_unpaired(base: Sequence[Answer], candidate: Sequence[Answer]) -> str:
+    """Why the two sets of answers can't be compared; empty if they can."""
     if not base or not candidate:
         return f"not run: {len(base)} answers of the base, {len(candidate)} of the candidate"
     asked = [Counter(answer.sample.prompt.id for answer in side) for side in (base, candidate)]

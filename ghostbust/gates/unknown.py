@@ -6,11 +6,9 @@ distribution, or real names that have nothing to do with the prompt, lowers it t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ghostbust.gates.interface import Look, inconclusive, unpaired
-from ghostbust.measure import SideBySide
-from ghostbust.records import Answer, GateResult, GateVerdict
+from ghostbust.gates.interface import Look, Unpaired, inconclusive
+from ghostbust.records import GateResult, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import mean_bounds, shown_with_chance
 
 GATE = "unknown"
@@ -19,29 +17,18 @@ _SHARES = {"unknown": ("unknown", "all"), "unsupported": ("unsupported", "real")
 
 
 def unknown_gate(
-    base: Sequence[Answer],
-    candidate: Sequence[Answer],
-    *,
-    margin: float = 0.1,
-    support: int | None = None,
-    look: Look | None = None,
+    pair: SideBySide | Unpaired, *, margin: float = 0.1, look: Look | None = None
 ) -> GateResult:
     """Compares the share of unknown names of all, and of unsupported names of the real ones.
 
     rise = the candidate's share - the base's, with one-sided 1 - alpha bounds over prompt families.
     PASS: both upper bounds are at most ``margin``. FAIL: a lower bound is above it. Else
-    INCONCLUSIVE, as when base and candidate can't be paired. ``support``: as `SideBySide.of`.
+    INCONCLUSIVE, as when the answers are unpaired.
     """
     look = look or Look()
-    unusable = unpaired(base, candidate)
-    if unusable:
-        return inconclusive(GATE, unusable, _condition(margin, look))
-    return judge_unknown(SideBySide.of(base, candidate, support), margin=margin, look=look)
-
-
-def judge_unknown(pair: SideBySide, *, margin: float = 0.1, look: Look | None = None) -> GateResult:
-    """The same of answers that can be paired."""
-    look = look or Look()
+    condition = f"upper {look.confidence} bounds of the rise of both shares <= {margin:g}"
+    if isinstance(pair, Unpaired):
+        return inconclusive(GATE, pair.reason, condition)
     said: list[str] = []
     details: dict[str, float | int | str] = {"answers": pair.totals("answers")[0]}
     bounds, powers = {}, {}
@@ -74,10 +61,6 @@ def judge_unknown(pair: SideBySide, *, margin: float = 0.1, look: Look | None = 
         base=float(details["base_unknown"]),
         candidate=float(details["candidate_unknown"]),
         ci=bounds["unknown"],
-        margin=_condition(margin, look),
+        margin=condition,
         details=details | {"power": power} | look.details,
     )
-
-
-def _condition(margin: float, look: Look) -> str:
-    return f"upper {look.confidence} bounds of the rise of both shares <= {margin:g}"

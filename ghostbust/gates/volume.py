@@ -9,13 +9,11 @@ Both also hold in each context, so that one context can't hide behind another.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ghostbust.gates.interface import MIN_FAMILIES, Look, inconclusive, unpaired
-from ghostbust.measure import SideBySide
-from ghostbust.records import Answer, GateResult, GateVerdict
+from ghostbust.gates.interface import MIN_FAMILIES, Look, Unpaired, inconclusive
+from ghostbust.records import GateResult, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.statistics import Interval, ratio_bounds, shown_with_chance
 
 GATE = "volume"
@@ -51,40 +49,13 @@ class _Ratio:
         return f"{self.value:.2f} of the base's ({bound})"
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeLimits:
-    """What the candidate's figures may be, as multiples of the base's."""
-
-    low: float = 0.9
-    """least supported names"""
-    high: float = 1.1
-    """most names of any kind"""
-    context_low: float = 0.8
-    context_high: float = 1.25
-
-    def __post_init__(self) -> None:
-        # A context's limits are never narrower than those of all.
-        object.__setattr__(self, "context_low", min(self.low, self.context_low))
-        object.__setattr__(self, "context_high", max(self.high, self.context_high))
-
-    def condition(self, look: Look) -> str:
-        """The condition to pass, in words."""
-        return (
-            f"{look.confidence} bounds: supported names >= {self.low:g} of the base's,"
-            f" {self.context_low:g} in each context; all names <= {self.high:g},"
-            f" {self.context_high:g}"
-        )
-
-
 def volume_gate(
-    base: Sequence[Answer],
-    candidate: Sequence[Answer],
+    whole: SideBySide | Unpaired,
     *,
     low: float = 0.9,
     high: float = 1.1,
     context_low: float = 0.8,
     context_high: float = 1.25,
-    support: int | None = None,
     look: Look | None = None,
 ) -> GateResult:
     """Compares supported real names per answer, and all names per answer, each once an answer.
@@ -93,31 +64,22 @@ def volume_gate(
     (`statistics.ratio_bounds`). PASS: the lower bound of supported names is at least ``low``, and
     ``context_low`` in each context; the upper bound of all names is at most ``high``, and
     ``context_high`` in each context. A context's limits are never narrower than those of all. FAIL:
-    a bound shows the contrary of one of these. Else INCONCLUSIVE, as when base and candidate can't
-    be paired, the base has fewer than two answers to a prompt, or supported names in fewer than
-    ``MIN_FAMILIES`` families. A context in which it has them in fewer decides nothing, and the
-    reason says so; nothing passes for that before the last block of answers.
-
-    ``support``: of how many other samples one has to name it, as in `SideBySide.of`.
+    a bound shows the contrary of one of these. Else INCONCLUSIVE, as when the answers are unpaired,
+    the base has fewer than two to a prompt, or supported names in fewer than ``MIN_FAMILIES``
+    families. A context in which it has them in fewer decides nothing, and the reason says so;
+    nothing passes for that before the last block of answers.
     """
-    limits = VolumeLimits(low, high, context_low, context_high)
     look = look or Look()
-    unusable = unpaired(base, candidate)
-    if unusable:
-        return inconclusive(GATE, unusable, limits.condition(look))
-    samples = min(Counter(answer.sample.prompt.id for answer in base).values())
-    if samples < 2:
+    context_low, context_high = min(low, context_low), max(high, context_high)
+    condition = (
+        f"{look.confidence} bounds: supported names >= {low:g} of the base's, {context_low:g} in"
+        f" each context; all names <= {high:g}, {context_high:g}"
+    )
+    if isinstance(whole, Unpaired):
+        return inconclusive(GATE, whole.reason, condition)
+    if not whole.support:
         one = "the base has one answer to a prompt, so no name is supported: needs 2 or more"
-        return inconclusive(GATE, one, limits.condition(look))
-    support = support or samples - 1
-    return judge_volume(SideBySide.of(base, candidate, support), limits, support=support, look=look)
-
-
-def judge_volume(
-    whole: SideBySide, limits: VolumeLimits, *, support: int, look: Look
-) -> GateResult:
-    """The same of answers that can be paired."""
-    condition = limits.condition(look)
+        return inconclusive(GATE, one, condition)
     productive = _productive(whole)
     if productive < MIN_FAMILIES:
         few = f"the base has supported names in {productive} prompt families, needs {MIN_FAMILIES}"
@@ -125,12 +87,12 @@ def judge_volume(
     parts = {context: whole.only(context) for context in whole.contexts}
     judged = {c: part for c, part in parts.items() if _productive(part) >= MIN_FAMILIES}
     ratios = {
-        "supported names": _least(whole, limits.low, look.alpha),
-        "all names": _most(whole, limits.high, look.alpha),
+        "supported names": _least(whole, low, look.alpha),
+        "all names": _most(whole, high, look.alpha),
     }
     for context, part in judged.items() if len(parts) > 1 else ():
-        ratios[f"supported names in {context}"] = _least(part, limits.context_low, look.alpha)
-        ratios[f"all names in {context}"] = _most(part, limits.context_high, look.alpha)
+        ratios[f"supported names in {context}"] = _least(part, context_low, look.alpha)
+        ratios[f"all names in {context}"] = _most(part, context_high, look.alpha)
     skipped = [str(context) for context in parts if context not in judged]
     missed = [f"{name} {ratio}" for name, ratio in ratios.items() if ratio.missed]
     unclear = [f"{name} {ratio}" for name, ratio in ratios.items() if not ratio.shown]
@@ -170,7 +132,7 @@ def judge_volume(
             "all_ratio": everything.value,
             "answers": answers,
             "families": len(whole.families),
-            "support": support,
+            "support": whole.support,
             "power": power,
             **{f"ratio_{c}": _value(part, "supported") for c, part in parts.items()},
             **{f"all_ratio_{c}": _value(part, "all") for c, part in parts.items()},

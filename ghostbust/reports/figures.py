@@ -2,8 +2,7 @@
 side.
 
 A model's own figures are those of an evaluation (``ghostbust.evaluation``), a comparison's those of
-the gates (``measure.SideBySide``), both from counts instead of answers, so that private prompts
-count too.
+the gates (``SideBySide``), both from counts instead of answers, so that private prompts count too.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from itertools import product
 from ghostbust.evaluation import behaviour
 from ghostbust.evaluation.behaviour import CountTable, Sums, clusters_of, draw_together
 from ghostbust.evaluation.figures import ALL, LEVEL, Estimate, estimate, share_estimate, shown
-from ghostbust.measure import BaseNames, NameCounts, Named, SideBySide, said_measure
+from ghostbust.measure import NameCounts, Named, said_measure
 from ghostbust.records import Context, Measurement
+from ghostbust.side_by_side import BaseNames, SideBySide
 from ghostbust.statistics import RESAMPLES, Floats, mean_bounds, ratio_bounds
 from ghostbust.store.runs import Run, RunKind, RunStatus
 from ghostbust.store.store import Store
@@ -86,16 +86,17 @@ def figures_of(store: Store, run: Run) -> list[Rates]:
 
 def figures_together(store: Store, runs: Mapping[str, Run]) -> dict[str, list[Rates]]:
     """The same of several runs on the same prompts; the first one's names are what is supported."""
-    named = shared_tallies(store, runs)
-    first = next(iter(runs), "")
-    names, supports = BaseNames(named.get(first, ())), supports_names(named.get(first, ()))
+    if not runs:
+        return {}
+    named, first = shared_tallies(store, runs), next(iter(runs))
+    names = BaseNames(named[first], support_of(runs[first]))
     return {
         name: rates_of(
             named[name],
             seed=run.spec.seed,
             stored=_printed(run) if _is_whole(run, named[name]) else None,
             supported=[
-                names.supported(one, own=name == first) if supports else math.nan
+                names.supported(one, own=name == first) if names.support else math.nan
                 for one in named[name]
             ],
         )
@@ -121,9 +122,13 @@ def _is_whole(run: Run, tallies: Sequence[SampleTally]) -> bool:
     return run.measurement is not None and run.measurement.answers == len(tallies)
 
 
-def supports_names(named: Sequence[Named]) -> bool:
-    """Whether there are several samples of each prompt, so that they can support names."""
-    return min(asked_of(named).values(), default=0) > 1
+def support_of(run: Run) -> int | None:
+    """Of how many other samples one has to name what the run supports; None: of all others.
+
+    Of those of one block, as at the gates, however many blocks the run was asked for.
+    """
+    samples = run.spec.settings.get("samples_per_prompt")
+    return samples - 1 if isinstance(samples, int) and samples > 1 else None
 
 
 def asked_of(named: Sequence[Named]) -> Counter[str]:
@@ -219,21 +224,24 @@ def _an_answer(names: str, sums: Sums) -> Estimate:
     return estimate(behaviour.share(sums[names], sums["answers"]))
 
 
-def compare(first: Sequence[Named], second: Sequence[Named]) -> list[Paired]:
+def compare(
+    first: Sequence[Named], second: Sequence[Named], support: int | None = None
+) -> list[Paired]:
     """The second compared with the first, in all contexts together and in each.
 
-    Raises ValueError if they didn't answer the same prompts, each as often.
+    ``support``: as in `SideBySide.of`. Raises ValueError if they didn't answer the same prompts,
+    each as often.
     """
     if asked_of(first) != asked_of(second):
         raise ValueError("models that answered different prompts can't be compared")
     if not first:
         return []
-    whole, supports = SideBySide.of(first, second), supports_names(first)
+    whole = SideBySide.of(first, second, support)
     parts = {ALL: whole} | {str(context): whole.only(context) for context in whole.contexts}
-    return [_paired(context, pair, supports=supports) for context, pair in parts.items()]
+    return [_paired(context, pair) for context, pair in parts.items()]
 
 
-def _paired(context: str, pair: SideBySide, *, supports: bool) -> Paired:
+def _paired(context: str, pair: SideBySide) -> Paired:
     difference, drop = UNDEFINED, UNDEFINED
     if pair.base["named"].sum() and pair.candidate["named"].sum():
         after, before = pair.rates()
@@ -243,10 +251,10 @@ def _paired(context: str, pair: SideBySide, *, supports: bool) -> Paired:
         difference=difference,
         drop=drop,
         answer_difference=_mean(pair.share_rises("inventing", "answers")),
-        supported=_ratio(*pair.each_family("supported")) if supports else UNDEFINED,
+        supported=_ratio(*pair.each_family("supported")) if pair.support else UNDEFINED,
         all_names=_ratio(*pair.each_family("all")),
         unknown=_mean(pair.share_rises("unknown", "all")),
-        unsupported=_mean(pair.share_rises("unsupported", "real")) if supports else UNDEFINED,
+        unsupported=_mean(pair.share_rises("unsupported", "real")) if pair.support else UNDEFINED,
         families=len(pair.families),
     )
 

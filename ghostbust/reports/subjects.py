@@ -22,6 +22,7 @@ from ghostbust.reports.figures import (
     figures_together,
     newest_together,
     shared_tallies,
+    support_of,
 )
 from ghostbust.reports.tables import (
     METHOD,
@@ -99,7 +100,7 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
     pairs: dict[str, list[Paired]] = {}
     if len(runs) == 2:
         before, after = shared_tallies(store, runs).values()
-        pairs[" -> ".join(runs)] = compare(before, after)
+        pairs[" -> ".join(runs)] = compare(before, after, support_of(runs[BASE]))
     names = store.tallies.invented(run.id for run in runs.values())
     verdict = "The gates weren't run, so nothing may serve."
     if one.verdict is not None:
@@ -213,7 +214,10 @@ def comparison_report(
         rows[name] = row
     runs = _runs_to_compare(store, first, second, rows)
     tallies = shared_tallies(store, runs)
-    pairs = {f"{a} -> {b}": compare(tallies[a], tallies[b]) for a, b in combinations(runs, 2)}
+    pairs = {
+        f"{a} -> {b}": compare(tallies[a], tallies[b], support_of(runs[a]))
+        for a, b in combinations(runs, 2)
+    }
     figures = figures_together(store, runs)
     every = store.tallies.invented(run.id for run in runs.values())
     of_each = {name: store.tallies.invented([run.id]) for name, run in runs.items()}

@@ -19,6 +19,8 @@ from ghostbust.records import Answer, Context, Ecosystem, Judged, Prompt, SetSpl
 LONGEST_LIST = 12
 """answers that name more distinct packages are loops or padding, and are left out"""
 
+# Not `measure.INSTALLERS`, which has setuptools, virtualenv and others besides: answers that name
+# only these are trained on, since tasks may ask for them. Without them sets and adapters change.
 INSTALLERS = frozenset(("pip", "pipenv", "pipx", "uv", "npm", "npx", "yarn", "pnpm"))
 """registered packages that install others"""
 

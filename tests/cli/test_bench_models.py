@@ -175,11 +175,12 @@ def test_ways_of_training_on_in_one_table(
 ) -> None:
     (home / "ghostbust.toml").write_text(SERVED, "utf-8")
     plots = tmp_path / "plots"
-    asked = ("--way", "continue", "--way", "stack", "--seed", 5)
+    asked = ("--way", "continue", "--way", "stack", "--seed", 5, "--suite", "fresh")
     told = document(bench("continual", *asked, "--json", "--plot", plots))
-    assert set(told) == TRAINED | {"ways", "rounds", "seed"}
+    assert set(told) == TRAINED | {"ways", "rounds", "seed", "holdout_samples", "fresh"}
     assert (told["ways"], told["rounds"], told["seed"]) == (["continue", "stack"], 2, 5)
     assert (told["train_tasks"], told["holdout_tasks"], told["samples"]) == (8, 10, 1)
+    assert (told["holdout_samples"], told["fresh"]) == (2, True)
     rounds = rows(told, "rounds")
     assert [(row["way"], row["round"]) for row in rounds] == [
         ("continue", 1), ("continue", 2), ("stack", 1), ("stack", 2), ("base", ""),
@@ -193,6 +194,13 @@ def test_ways_of_training_on_in_one_table(
     assert read_adapter(stacked).model == str(talking_model_dir)
     assert not (home / "ghostbust.db").exists(), "the user's home isn't touched"
     assert not (home / "bench" / "deployed.json").exists()
+    with Store.open(home / "bench" / "ghostbust.db") as store:
+        sides = {run.spec.kind: store.answers.read(run_id=run.id) for run in store.runs.recent()}
+        families = {k: {a.sample.prompt.family for a in side} for k, side in sides.items()}
+        numbers = {a.sample.number for a in store.answers.read(run_id=store.runs.recent(1)[0].id)}
+    assert all(map(of_suite, families[RunKind.EVAL]))
+    assert not any(map(of_suite, families[RunKind.SWEEP]))
+    assert numbers == {0, 1}
 
     people = bench("continual", *asked)
     check_tables(people, "way", "round", "kept", "supported", "base again")

@@ -165,13 +165,13 @@ def test_after_a_sweep_it_makes_a_gated_adapter_by_the_method_that_is_asked_for(
 
 
 @pytest.fixture
-def outcome() -> tuple[Watched, RoundOutcome]:
+def outcome() -> RoundOutcome:
     """What a round comes to whose gates passed and that a person has to approve."""
     empty = Watched(1, (), measure([]))
     candidate = Candidate("round-0001-aa", Path("adapters/round-0001-aa"), "m", "au", 0, 1, 0.5, 1)
     result = GateResult("volume", GateVerdict.PASS, "fine [b]indeed[/b]", 1.0, 1.1, None, "band")
     report = GateReport(candidate.name, (result,))
-    return empty, RoundOutcome(1, candidate, report, empty, replace(empty, run_id=2), None)
+    return RoundOutcome(1, candidate, report, empty, replace(empty, run_id=2), None)
 
 
 @pytest.mark.parametrize(
@@ -183,23 +183,22 @@ def outcome() -> tuple[Watched, RoundOutcome]:
     ],
 )
 def test_what_came_of_it_is_said(
-    outcome: tuple[Watched, RoundOutcome],
+    outcome: RoundOutcome,
     verdict: GateVerdict,
     promoted: bool,
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    before, ended = outcome
-    (gate,) = ended.report.results
-    report = GateReport(ended.report.candidate, (replace(gate, verdict=verdict),))
+    (gate,) = outcome.report.results
+    report = GateReport(outcome.report.candidate, (replace(gate, verdict=verdict),))
     move = Promotion("round-0001-aa", None, "promote", "", utc_now()) if promoted else None
-    ended = replace(ended, report=report, promotion=move)
-    print_round(Output(), before, ended)
+    ended = replace(outcome, report=report, promotion=move)
+    print_round(Output(), ended, 1)
     shown = capsys.readouterr().out
     assert said in shown
     assert "adapter: adapters/round-0001-aa" in shown
     assert "fine [b]indeed[/b]" in shown
-    assert round_document(before, ended)["promoted"] is promoted
+    assert round_document(ended)["promoted"] is promoted
 
 
 def test_the_demo_ends_with_one_truthful_document(
@@ -241,26 +240,26 @@ def watched(*names: str) -> Watched:
 
 
 def test_names_that_look_alike_when_shortened_are_counted_apart(
-    outcome: tuple[Watched, RoundOutcome], capsys: pytest.CaptureFixture[str]
+    outcome: RoundOutcome, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before, ended = watched("fastcsv-x", "fastcsv-x", "fastcsv-y"), outcome[1]
-    _print_demo(Output(), before, replace(ended, after=watched("fastcsv-y")), reveal=False)
+    ended = replace(outcome, before=watched("fastcsv-x", "fastcsv-x", "fastcsv-y"))
+    _print_demo(Output(), replace(ended, after=watched("fastcsv-y")), reveal=False)
     shown = capsys.readouterr().out
     rows = [line.split() for line in shown.splitlines() if "fas…(9)" in line]
     assert rows == [["fas…(9)", "ABSENT", "2", "0"], ["fas…(9)", "ABSENT", "1", "1"]]
     assert "fastcsv" not in shown
-    _print_demo(Output(), before, ended, reveal=True)
+    _print_demo(Output(), ended, reveal=True)
     assert "fastcsv-x" in capsys.readouterr().out
 
 
 def test_a_round_compares_names_in_all_by_context(
-    outcome: tuple[Watched, RoundOutcome],
+    outcome: RoundOutcome,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")  # else the heads break where there is no terminal
     before, after = watched("fastcsv-x", "fastcsv-y"), watched("fastcsv-x", "fastcsv-x")
-    print_round(Output(), before, replace(outcome[1], after=after))
+    print_round(Output(), replace(outcome, before=before, after=after), 1)
     lines = capsys.readouterr().out.splitlines()
     (head,) = (n for n, line in enumerate(lines) if "after beside before" in line)
     for row, context in zip(lines[head + 2 : head + 4], ("all", "helps"), strict=True):

@@ -9,6 +9,7 @@ import pytest
 
 from ghostbust.answer_faults import faults_of
 from ghostbust.gates.faults import faults_gate
+from ghostbust.gates.interface import paired
 from ghostbust.records import Answer, Context, GateVerdict
 
 MakeAnswer = Callable[..., Answer]
@@ -50,7 +51,7 @@ def test_verdicts(
     verdict: GateVerdict,
     why: str,
 ) -> None:
-    result = faults_gate(_answers(make_answer, before), _answers(make_answer, after))
+    result = faults_gate(paired(_answers(make_answer, before), _answers(make_answer, after)))
     assert result.verdict is verdict, result.reason
     assert why in result.reason
     assert result.base == (40 - before.count(SOUND)) / 40
@@ -63,7 +64,7 @@ def test_one_context_fails_though_the_others_hide_it(make_answer: MakeAnswer) ->
             make_answer, [helps] * 20
         )
 
-    result = faults_gate(answers(SOUND, BARE), answers(BARE, SOUND))
+    result = faults_gate(paired(answers(SOUND, BARE), answers(BARE, SOUND)))
     assert result.details["rise"] == 0
     assert result.details["rise_needs"] == 1
     assert "rise_code" not in result.details
@@ -76,11 +77,5 @@ def test_the_margin_is_configurable(make_answer: MakeAnswer) -> None:
         _answers(make_answer, [SOUND] * 40),
         _answers(make_answer, [SOUND] * 36 + [BARE] * 4),
     )
-    assert faults_gate(base, after, margin=0.3).verdict is GateVerdict.PASS
-    assert faults_gate(base, after, margin=0.01).verdict is GateVerdict.FAIL
-
-
-def test_answers_that_cannot_be_paired_are_inconclusive(make_answer: MakeAnswer) -> None:
-    result = faults_gate(_answers(make_answer, [SOUND] * 40), [])
-    assert result.verdict is GateVerdict.INCONCLUSIVE
-    assert result.reason == "not run: 40 answers of the base, 0 of the candidate"
+    assert faults_gate(paired(base, after), margin=0.3).verdict is GateVerdict.PASS
+    assert faults_gate(paired(base, after), margin=0.01).verdict is GateVerdict.FAIL

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ghostbust.gates.hallucination import rate_gate
+from ghostbust.gates.interface import paired
 from ghostbust.records import Answer, Context, GateVerdict
 
 MakeAnswer = Callable[..., Answer]
@@ -35,7 +36,7 @@ def test_verdicts(
     make_answer: MakeAnswer, before: list[int], after: list[int], verdict: GateVerdict, why: str
 ) -> None:
     base, candidate = _answers(make_answer, before), _answers(make_answer, after)
-    result = rate_gate(base, candidate)
+    result = rate_gate(paired(base, candidate))
     assert result.verdict is verdict, result.reason
     assert why in result.reason
     assert result.base == pytest.approx(sum(before) / (sum(before) + 120))
@@ -56,7 +57,7 @@ def test_silence_in_one_context_is_no_drop(make_answer: MakeAnswer) -> None:
         ]
 
     base = answers(1)
-    silent = rate_gate(base, answers(0))
+    silent = rate_gate(paired(base, answers(0)))
     assert silent.details["drop"] == pytest.approx(0)
     assert silent.verdict is GateVerdict.FAIL
 
@@ -64,8 +65,8 @@ def test_silence_in_one_context_is_no_drop(make_answer: MakeAnswer) -> None:
 def test_bounds_are_over_families_not_answers(make_answer: MakeAnswer) -> None:
     rng = np.random.default_rng(3)
     before, after = rng.integers(0, 4, (2, 30)).tolist()
-    once = rate_gate(_answers(make_answer, before), _answers(make_answer, after))
-    copied = rate_gate(_answers(make_answer, before) * 4, _answers(make_answer, after) * 4)
+    once = rate_gate(paired(_answers(make_answer, before), _answers(make_answer, after)))
+    copied = rate_gate(paired(_answers(make_answer, before) * 4, _answers(make_answer, after) * 4))
     assert copied.ci == pytest.approx(once.ci)
     assert copied.details["answers"] == 120
 
@@ -74,40 +75,34 @@ def test_the_order_of_the_answers_does_not_matter(make_answer: MakeAnswer) -> No
     rng = np.random.default_rng(4)
     before, after = rng.integers(0, 4, (2, 30)).tolist()
     base, candidate = _answers(make_answer, before), _answers(make_answer, after)
-    assert rate_gate(base, candidate[::-1]) == rate_gate(base, candidate)
+    assert rate_gate(paired(base, candidate[::-1])) == rate_gate(paired(base, candidate))
 
 
 def test_margin_is_configurable(make_answer: MakeAnswer) -> None:
     base = _answers(make_answer, [2] * 40)
     candidate = _answers(make_answer, [1] * 40)  # 0.40 -> 0.25: a drop of 37.5 %
-    assert rate_gate(base, candidate).verdict is GateVerdict.FAIL
-    assert rate_gate(base, candidate, min_drop=0.3).verdict is GateVerdict.PASS
+    assert rate_gate(paired(base, candidate)).verdict is GateVerdict.FAIL
+    assert rate_gate(paired(base, candidate), min_drop=0.3).verdict is GateVerdict.PASS
 
 
 def test_too_few_names_are_inconclusive(make_answer: MakeAnswer) -> None:
     base = _answers(make_answer, [1] * 12)
-    result = rate_gate(base, _answers(make_answer, [0] * 12))
+    result = rate_gate(paired(base, _answers(make_answer, [0] * 12)))
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert result.reason == "too few names: the base names 48, needs 50"
-    assert rate_gate(base, _answers(make_answer, [0] * 12), min_refs=48).verdict is (
+    assert rate_gate(paired(base, _answers(make_answer, [0] * 12)), min_refs=48).verdict is (
         GateVerdict.PASS
     )
 
 
 def test_a_base_without_inventions_is_inconclusive(make_answer: MakeAnswer) -> None:
-    result = rate_gate(_answers(make_answer, [0] * 40), _answers(make_answer, [0] * 40))
+    result = rate_gate(paired(_answers(make_answer, [0] * 40), _answers(make_answer, [0] * 40)))
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert "the base invents nothing" in result.reason
 
 
 def test_a_candidate_that_names_nothing_does_not_pass(make_answer: MakeAnswer) -> None:
     silent = _answers(make_answer, [0] * 40, real=0)
-    result = rate_gate(_answers(make_answer, [1] * 40), silent)
+    result = rate_gate(paired(_answers(make_answer, [1] * 40), silent))
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert "the candidate names nothing" in result.reason
-
-
-def test_answers_that_cannot_be_paired_are_inconclusive(make_answer: MakeAnswer) -> None:
-    result = rate_gate(_answers(make_answer, [1] * 40), _answers(make_answer, [0] * 39))
-    assert result.verdict is GateVerdict.INCONCLUSIVE
-    assert "didn't answer the same prompts" in result.reason

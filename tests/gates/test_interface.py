@@ -10,11 +10,13 @@ import pytest
 from ghostbust.gates.interface import (
     MIN_FAMILIES,
     Look,
+    Unpaired,
     inconclusive,
+    paired,
     spent_alpha,
-    unpaired,
 )
 from ghostbust.records import Answer, GateReport, GateVerdict
+from ghostbust.side_by_side import SideBySide
 
 MakeAnswer = Callable[..., Answer]
 
@@ -82,7 +84,10 @@ def test_blocks_share_the_part_of_their_look() -> None:
 def test_the_same_prompts_pair_in_any_order(make_answer: MakeAnswer) -> None:
     base = [make_answer(family, real=1) for family in range(20)]
     candidate = [make_answer(family, real=2) for family in reversed(range(20))]
-    assert unpaired(base, candidate) == ""
+    pair = paired(base, candidate)
+    assert isinstance(pair, SideBySide)
+    assert pair.totals("real") == (20, 40)
+    assert pair.totals("faulty") == (20, 20), "they have no text"
 
 
 @pytest.mark.parametrize(
@@ -99,17 +104,21 @@ def test_what_cannot_be_paired(
     make_answer: MakeAnswer, base: range, candidate: range, why: str
 ) -> None:
     sides = [[make_answer(family, real=1) for family in side] for side in (base, candidate)]
-    assert why in unpaired(*sides)
+    pair = paired(*sides)
+    assert isinstance(pair, Unpaired)
+    assert why in pair.reason
 
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_an_unreachable_registry_cannot_be_paired(make_answer: MakeAnswer, side: int) -> None:
     sides = [[make_answer(family, real=4) for family in range(20)] for _ in range(2)]
     sides[side][:2] = [make_answer(family, real=3, unreachable=1) for family in range(2)]
-    assert "could not be asked about 2% of the" in unpaired(*sides)
+    pair = paired(*sides)
+    assert isinstance(pair, Unpaired)
+    assert "could not be asked about 2% of the" in pair.reason
 
 
 def test_one_name_in_fifty_may_go_unanswered(make_answer: MakeAnswer) -> None:
     reached = [make_answer(family, real=5) for family in range(20)]
     mostly = [make_answer(0, real=3, unreachable=2), *reached[1:]]
-    assert unpaired(reached, mostly) == ""
+    assert isinstance(paired(reached, mostly), SideBySide)

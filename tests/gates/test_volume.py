@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from ghostbust.gates.interface import Look
+from ghostbust.gates.interface import Look, paired
 from ghostbust.gates.volume import volume_gate
 from ghostbust.records import Answer, Context, GateVerdict
 
@@ -44,7 +44,7 @@ def _in_two_contexts(make: MakeAnswer, code: int, needs: int) -> list[Answer]:
 def test_verdicts(
     make_answer: MakeAnswer, before: list[int], after: list[int], verdict: GateVerdict, why: str
 ) -> None:
-    result = volume_gate(_answers(make_answer, before), _answers(make_answer, after))
+    result = volume_gate(paired(_answers(make_answer, before), _answers(make_answer, after)))
     assert result.verdict is verdict, result.reason
     assert why in result.reason
     assert result.base == sum(before) / 40
@@ -57,7 +57,7 @@ def test_a_famous_name_in_the_place_of_a_supported_one_is_a_loss(make_answer: Ma
     base = _answers(make_answer, [1] * 40, invented=1)
     other = [make_answer(99, real=3).judged[-1] for _ in range(1)]
     famous = [Answer(answer.sample, tuple(other)) for answer in base]
-    result = volume_gate(base, famous)
+    result = volume_gate(paired(base, famous))
     assert result.verdict is GateVerdict.FAIL
     assert result.candidate == 0
 
@@ -65,19 +65,19 @@ def test_a_famous_name_in_the_place_of_a_supported_one_is_a_loss(make_answer: Ma
 def test_inventions_that_are_dropped_or_replaced_do_not_matter(make_answer: MakeAnswer) -> None:
     """A base of five names, two of them invented, may become three real ones (point 2)."""
     base = _answers(make_answer, [3] * 40, invented=2)
-    dropped = volume_gate(base, _answers(make_answer, [3] * 40, invented=0))
+    dropped = volume_gate(paired(base, _answers(make_answer, [3] * 40, invented=0)))
     assert (dropped.verdict, dropped.details["ratio"]) == (GateVerdict.PASS, 1)
     assert dropped.details["all_ratio"] == pytest.approx(0.6)
-    replaced = volume_gate(base, _answers(make_answer, [5] * 40, invented=0))
+    replaced = volume_gate(paired(base, _answers(make_answer, [5] * 40, invented=0)))
     assert (replaced.verdict, replaced.details["ratio"]) == (GateVerdict.PASS, 1)
 
 
 def test_the_limits_and_the_look_are_the_callers(make_answer: MakeAnswer) -> None:
     base, fewer = _answers(make_answer, [4] * 40), _answers(make_answer, [3] * 40)
-    assert volume_gate(base, fewer, low=0.7).verdict is GateVerdict.PASS
+    assert volume_gate(paired(base, fewer), low=0.7).verdict is GateVerdict.PASS
     unsure = _answers(make_answer, [4] * 37 + [2] * 3)
-    assert volume_gate(base, unsure).verdict is GateVerdict.PASS
-    late = volume_gate(base, unsure, look=Look(0.05, 20, spends=True))
+    assert volume_gate(paired(base, unsure)).verdict is GateVerdict.PASS
+    late = volume_gate(paired(base, unsure), look=Look(0.05, 20, spends=True))
     assert late.verdict is GateVerdict.INCONCLUSIVE
     assert late.details["look"] == 20
 
@@ -87,13 +87,13 @@ def test_a_context_that_loses_names_fails_though_another_makes_up_for_it(
 ) -> None:
     base = _in_two_contexts(make_answer, 2, 8)
     hidden = _in_two_contexts(make_answer, 1, 8)
-    result = volume_gate(base, hidden)
+    result = volume_gate(paired(base, hidden))
     assert result.details["ratio"] == 0.9
     assert result.details["ratio_code"] == 0.5
     assert "ratio_helps" not in result.details
     assert result.verdict is GateVerdict.FAIL
     assert "supported names in code 0.50 of the base's" in result.reason
-    assert volume_gate(base, hidden, context_low=0.5).verdict is GateVerdict.PASS
+    assert volume_gate(paired(base, hidden), context_low=0.5).verdict is GateVerdict.PASS
 
 
 def test_a_context_with_too_few_names_decides_nothing_and_is_named(
@@ -101,26 +101,20 @@ def test_a_context_with_too_few_names_decides_nothing_and_is_named(
 ) -> None:
     base = _in_two_contexts(make_answer, 9, 0)
     base += _answers(make_answer, [9], context=Context.HELPS)
-    result = volume_gate(base, base)
+    result = volume_gate(paired(base, base))
     assert result.verdict is GateVerdict.PASS
     assert "too few supported names of the base to judge needs and helps" in result.reason
 
 
 def test_one_answer_a_prompt_supports_nothing(make_answer: MakeAnswer) -> None:
     once = [make_answer(family, real=4) for family in range(20)]
-    result = volume_gate(once, once)
+    result = volume_gate(paired(once, once))
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert "one answer to a prompt" in result.reason
 
 
 def test_a_base_that_names_next_to_nothing_is_inconclusive(make_answer: MakeAnswer) -> None:
     base = _answers(make_answer, [4] * 9 + [0] * 31)
-    result = volume_gate(base, base)
+    result = volume_gate(paired(base, base))
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert "supported names in 9 prompt families, needs 10" in result.reason
-
-
-def test_answers_that_cannot_be_paired_are_inconclusive(make_answer: MakeAnswer) -> None:
-    result = volume_gate(_answers(make_answer, [4] * 40), [])
-    assert result.verdict is GateVerdict.INCONCLUSIVE
-    assert result.reason == "not run: 80 answers of the base, 0 of the candidate"

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from ghostbust.measure import SideBySide
 from ghostbust.records import (
     Answer,
     Context,
@@ -23,6 +22,7 @@ from ghostbust.records import (
     Sample,
     Verdict,
 )
+from ghostbust.side_by_side import SideBySide
 from tests.lab.verdicts import AnswerPopulation, Change, any_pass, cases, verdicts
 
 FAMILIES, SAMPLES = 12, 3

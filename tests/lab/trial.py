@@ -32,7 +32,7 @@ from ghostbust.cli import daemon as daemon_command
 from ghostbust.config import Config, load_config
 from ghostbust.errors import BusyError, GhostbustError
 from ghostbust.gates.hallucination import rate_gate
-from ghostbust.gates.interface import Subject
+from ghostbust.gates.interface import Subject, paired
 from ghostbust.gates.tasks import CodingTask
 from ghostbust.gates.volume import volume_gate
 from ghostbust.home import Home
@@ -363,12 +363,12 @@ def gate_behaviour(
     """The gates on what the held-out answers name; none on what the model can do besides."""
     listener.begin("gate: hallucination and volume")
     low, high = limits.volume_low, limits.volume_high
-    answers = next(iter(blocks))
+    pair = paired(*next(iter(blocks)))
     return GateReport(
         candidate,
         (
-            rate_gate(*answers, min_drop=limits.min_drop),
-            volume_gate(*answers, low=low, high=high, context_low=low, context_high=high),
+            rate_gate(pair, min_drop=limits.min_drop),
+            volume_gate(pair, low=low, high=high, context_low=low, context_high=high),
         ),
     )
 

@@ -25,14 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ghostbust.answer_faults import faults_of
-from ghostbust.gates.faults import judge_faults
-from ghostbust.gates.hallucination import judge_rate
+from ghostbust.gates.faults import faults_gate
+from ghostbust.gates.hallucination import rate_gate
 from ghostbust.gates.interface import Look
-from ghostbust.gates.unknown import judge_unknown
-from ghostbust.gates.volume import VolumeLimits, judge_volume
+from ghostbust.gates.unknown import unknown_gate
+from ghostbust.gates.volume import volume_gate
 from ghostbust.loop.watch import recalled
-from ghostbust.measure import NameCounts, SideBySide, own_real_names
+from ghostbust.measure import NameCounts, own_real_names
 from ghostbust.records import Answer, Context, GateVerdict
+from ghostbust.side_by_side import SideBySide
 from ghostbust.store.store import Store
 
 ALPHA: Final = 0.05
@@ -40,8 +41,8 @@ LIMIT: Final = ", the limit"
 """ends the title of a truth at which a PASS is most often an error"""
 
 Counts = NDArray[np.int64]
-Judge = Callable[[SideBySide, Look, int], GateVerdict]
-"""the verdict on what both sides named, at a look, with so many samples that support"""
+Judge = Callable[[SideBySide, Look], GateVerdict]
+"""the verdict on what both sides named, at a look"""
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ class AnswerPopulation:
                 self.contexts,
                 base.figures(base.naming, block * samples, samples - 1, own=True),
                 candidate.figures(base.naming, block * samples, samples - 1, own=False),
+                samples - 1,
             )
 
 
@@ -200,29 +202,29 @@ class _Sums:
 _SUMMED: Final = ("invented", "unknown", "faulty")
 
 
-def rate(pair: SideBySide, look: Look, _: int) -> GateVerdict:
+def rate(pair: SideBySide, look: Look) -> GateVerdict:
     """The gate on the rate."""
-    return judge_rate(pair, look=look).verdict
+    return rate_gate(pair, look=look).verdict
 
 
-def volume(pair: SideBySide, look: Look, support: int) -> GateVerdict:
+def volume(pair: SideBySide, look: Look) -> GateVerdict:
     """The gate on volume."""
-    return judge_volume(pair, VolumeLimits(), support=support, look=look).verdict
+    return volume_gate(pair, look=look).verdict
 
 
-def moved(pair: SideBySide, look: Look, _: int) -> GateVerdict:
+def moved(pair: SideBySide, look: Look) -> GateVerdict:
     """The gate on unknown and unsupported names."""
-    return judge_unknown(pair, look=look).verdict
+    return unknown_gate(pair, look=look).verdict
 
 
-def faults(pair: SideBySide, look: Look, _: int) -> GateVerdict:
+def faults(pair: SideBySide, look: Look) -> GateVerdict:
     """The gate on faults."""
-    return judge_faults(pair, look=look).verdict
+    return faults_gate(pair, look=look).verdict
 
 
-def all_four(pair: SideBySide, look: Look, support: int) -> GateVerdict:
+def all_four(pair: SideBySide, look: Look) -> GateVerdict:
     """All of them, as a round does."""
-    found = {judge(pair, look, support) for judge in (rate, volume, moved, faults)}
+    found = {judge(pair, look) for judge in (rate, volume, moved, faults)}
     if found == {GateVerdict.PASS}:
         return GateVerdict.PASS
     return GateVerdict.FAIL if GateVerdict.FAIL in found else GateVerdict.INCONCLUSIVE
@@ -291,7 +293,7 @@ def verdicts(
     draw = np.random.default_rng(seed)
     for _ in range(replicates):
         drawn = population.blocks(families, samples, blocks, case.change, draw)
-        verdict, asked = one_round(case, drawn, samples, blocks, 1)
+        verdict, asked = one_round(case, drawn, blocks, 1)
         found.verdicts[verdict] += 1
         found.blocks += asked
     return found
@@ -318,7 +320,7 @@ def any_pass(
     for _ in range(replicates):
         drawn = list(population.blocks(families, samples, blocks, case.change, draw))
         for number in range(1, rounds + 1):
-            verdict, _ = one_round(case, drawn, samples, blocks, number)
+            verdict, _ = one_round(case, drawn, blocks, number)
             if verdict is not GateVerdict.PASS:
                 break
             passed[number - 1] += 1
@@ -326,12 +328,12 @@ def any_pass(
 
 
 def one_round(
-    case: Case, drawn: Iterable[SideBySide], samples: int, blocks: int, number: int
+    case: Case, drawn: Iterable[SideBySide], blocks: int, number: int
 ) -> tuple[GateVerdict, int]:
     """The verdict of the model's round of that number, and the blocks that it took."""
     verdict, block = GateVerdict.INCONCLUSIVE, 0
     for block, pair in enumerate(drawn, 1):
-        verdict = case.judge(pair, Look(ALPHA, number, True, block, blocks), samples - 1)
+        verdict = case.judge(pair, Look(ALPHA, number, True, block, blocks))
         if verdict is not GateVerdict.INCONCLUSIVE:
             break
     return verdict, block

@@ -366,7 +366,7 @@ def test_the_same_is_trained_once_and_another_start_is_another(plan: ComparePlan
 
 
 def test_without_an_adapter_nothing_is_measured(plan: ComparePlan) -> None:
-    measured = measure_adapters(plan.session, (), [], Silence())
+    measured = measure_adapters(plan, [])
     assert measured == Measured({}, None)
     assert (measured.yardstick, measured.whole("a")) == (None, None)
 
@@ -401,7 +401,7 @@ InARow = tuple[ContinualPlan, Continual]
 def in_a_row(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InARow]:
     """Two rounds of every way, and what came of them; its home is that of several tests."""
     with opened(tmp_path_factory.mktemp("bench"), config) as one:
-        plan = ContinualPlan(one.session, list(Way), 2, one.train, 9, one.holdout, 4, Heard())
+        plan = ContinualPlan(one.session, list(Way), 2, one.train, 9, one.holdout, 1, 4, Heard())
         yield plan, compare_ways(plan)
 
 

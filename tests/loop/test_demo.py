@@ -9,7 +9,8 @@ import pytest
 from ghostbust.adapters import read_adapter
 from ghostbust.config import Config, override
 from ghostbust.home import Home
-from ghostbust.loop.demo import FULL, DemoOutcome, DemoSize, run_demo
+from ghostbust.loop.demo import FULL, DemoSize, run_demo
+from ghostbust.loop.round import RoundOutcome
 from ghostbust.loop.session import open_session
 from ghostbust.loop.signals import Silence
 from ghostbust.prompts import prompts_of, seed_tasks, side_of, split
@@ -21,7 +22,7 @@ from tests.loop.rounds import round_config
 
 SIZE = DemoSize(train_tasks=14, train_samples=1, holdout_tasks=11)
 
-Demo = tuple[Home, DemoOutcome, DemoOutcome]
+Demo = tuple[Home, RoundOutcome, RoundOutcome]
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +39,14 @@ def demo(talking_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> D
 
 def test_the_demo_does_every_step_and_tells_the_truth(demo: Demo) -> None:
     home, outcome, _ = demo
-    before, after = outcome.before.measurement, outcome.round.after.measurement
+    before, after = outcome.before.measurement, outcome.after.measurement
     # A task whose code answer is empty isn't asked what that code needs.
     assert 2 * 11 * 2 < before.answers == after.answers <= 3 * 11 * 2
     assert before.refs > 0
     assert set(before.by_context) == set(Context)
-    assert outcome.round.report.verdict is not GateVerdict.PASS  # one benchmark task is too few
-    assert outcome.round.promotion is None
-    assert read_adapter(outcome.round.candidate.path).name == outcome.round.candidate.name
+    assert outcome.report.verdict is not GateVerdict.PASS  # one benchmark task is too few
+    assert outcome.promotion is None
+    assert read_adapter(outcome.candidate.path).name == outcome.candidate.name
     with Store.open(home.database) as store:
         runs = store.runs.recent()[-3:]
         assert [run.spec.kind for run in runs] == [RunKind.GATE, RunKind.DEMO, RunKind.DEMO]
@@ -70,15 +71,15 @@ def test_the_two_sides_never_mix(demo: Demo) -> None:
 
 def test_a_second_demo_is_a_round_of_its_own_with_the_same_numbers(demo: Demo) -> None:
     _, first, second = demo
-    assert second.round.round_id == first.round.round_id + 1
-    assert second.round.candidate.path != first.round.candidate.path
+    assert second.round_id == first.round_id + 1
+    assert second.candidate.path != first.candidate.path
     one, other = (
         (
             outcome.before.measurement,
-            outcome.round.after.measurement,
-            outcome.round.candidate.steps,
-            outcome.round.candidate.final_loss,
-            [(result.verdict, result.candidate) for result in outcome.round.report.results],
+            outcome.after.measurement,
+            outcome.candidate.steps,
+            outcome.candidate.final_loss,
+            [(result.verdict, result.candidate) for result in outcome.report.results],
         )
         for outcome in (first, second)
     )
@@ -109,13 +110,13 @@ def test_the_embedded_model_goes_the_whole_way(embedded_model_dir: Path, tmp_pat
     size = DemoSize(train_tasks=8, train_samples=1, holdout_tasks=10)
     with open_session(Home.open(tmp_path), config, purpose="demo") as session:
         outcome = run_demo(session, 0, Silence(), size)
-    before, after = outcome.before.measurement, outcome.round.after.measurement
+    before, after = outcome.before.measurement, outcome.after.measurement
     assert 0 < before.rate < 1
     assert before.real > 0
     assert before.answers == after.answers >= 20
-    assert outcome.round.candidate.steps >= 1
-    assert outcome.round.promotion is None
-    by_gate = {result.gate: result for result in outcome.round.report.results}
+    assert outcome.candidate.steps >= 1
+    assert outcome.promotion is None
+    by_gate = {result.gate: result for result in outcome.report.results}
     assert "too few tasks: 2, needs 100" in by_gate["coding"].reason
-    manifest = read_adapter(outcome.round.candidate.path)
+    manifest = read_adapter(outcome.candidate.path)
     assert manifest.facts["moved"] > 0

@@ -176,10 +176,18 @@ def test_families_that_judged_before_are_said_once(answers: Pair) -> None:
     assert not any("judged earlier" in other.reason for other in others)
 
 
-def test_without_answers_nothing_passes() -> None:
-    report = run(([], []), 2, GatesSection())
-    assert {result.verdict for result in report.results} == {GateVerdict.INCONCLUSIVE}
+def test_answers_that_cannot_be_paired_are_inconclusive(answers: Pair) -> None:
+    """Each gate says why, and its own condition."""
+    compared = run(answers, 2, GatesSection())
+    report = run((answers[0], []), 2, GatesSection())
     assert report.verdict is GateVerdict.INCONCLUSIVE
+    assert {result.verdict for result in report.results} == {GateVerdict.INCONCLUSIVE}
+    on_answers = [result for result in report.results if result.gate in ON_ANSWERS]
+    assert {result.reason for result in on_answers} == {
+        f"not run: {len(answers[0])} answers of the base, 0 of the candidate"
+    }
+    assert [r.margin for r in report.results] == [r.margin for r in compared.results]
+    assert len({result.margin for result in on_answers}) == len(ON_ANSWERS)
 
 
 def test_the_settings_limits_are_the_gates_limits(answers: Pair) -> None:

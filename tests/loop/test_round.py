@@ -178,14 +178,14 @@ def test_further_blocks_are_asked_of_both_and_never_twice(
 
     monkeypatch.setattr(LocalSampler, "sample", noting)
     heard = Heard()
-    before, outcome = next_round(session, HOLDOUT, SEED, heard, train_anyway=True)
+    outcome = next_round(session, HOLDOUT, SEED, heard, train_anyway=True)
     assert asked == [
         (None, 2 * SAMPLES, 3 * HOLDOUT),
         (outcome.candidate.name, 2 * SAMPLES, 3 * HOLDOUT),
     ], "of the first two blocks nothing again"
     assert heard.count("gate: volume") == 3
     done = newest(session)
-    for run, watched in ((done.before_run, before), (done.after_run, outcome.after)):
+    for run, watched in ((done.before_run, outcome.before), (done.after_run, outcome.after)):
         assert run == watched.run_id
         measured = session.store.runs.get(watched.run_id).measurement
         assert measured is not None
@@ -205,8 +205,8 @@ def test_the_next_round_draws_tasks_that_judged_none_before(in_state: InState) -
     assert judged == dict.fromkeys(asked, 1)
     _, pool = split(make_tasks(session.config), session.config.prompts.holdout_share)
     most = len(pool) - HOLDOUT + 2
-    before, outcome = next_round(session, most, SEED, Heard(), train_anyway=True)
-    families = {answer.sample.prompt.family for answer in before.answers}
+    outcome = next_round(session, most, SEED, Heard(), train_anyway=True)
+    families = {answer.sample.prompt.family for answer in outcome.before.answers}
     assert len(families & asked) == 2
     said = f"2 of the {most} prompt families judged earlier candidates"
     assert said in outcome.report.results[0].reason

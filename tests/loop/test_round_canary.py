@@ -79,7 +79,7 @@ class Rounds:
         store.rounds.add_gate_report(round_id, report_of(name, GateVerdict.PASS), runs[1])
         store.rounds.put_down(round_id)
         self.made.append(name)
-        _, outcome = next_round(self.session, 1, 0, Silence(), train_anyway=True)
+        outcome = next_round(self.session, 1, 0, Silence(), train_anyway=True)
         assert outcome.candidate.name == name
         return outcome
 

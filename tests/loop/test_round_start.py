@@ -160,11 +160,11 @@ def test_a_training_is_continued_from_its_checkpoint(round_homes: Path) -> None:
 
 def test_a_continued_round_has_its_own_seed_and_tasks(in_state: InState) -> None:
     session = in_state("trained")
-    before, outcome = next_round(session, 40, 99, Stops(), train_anyway=True)
+    outcome = next_round(session, 40, 99, Stops(), train_anyway=True)
     done = newest(session)
     assert (outcome.round_id, done.id, done.seed, done.state) == (1, 1, SEED, RoundState.REJECTED)
-    assert (before.run_id, outcome.after.run_id) == (done.before_run, done.after_run)
-    assert before.measurement.answers == HELD_OUT
+    assert (outcome.before.run_id, outcome.after.run_id) == (done.before_run, done.after_run)
+    assert outcome.before.measurement.answers == HELD_OUT
     assert [path.name for path in session.home.adapters.iterdir()] == [outcome.candidate.name]
 
 
@@ -212,10 +212,10 @@ def test_a_gate_report_is_not_measured_again_and_serves_once(
     name = let_pass(session)
     monkeypatch.setattr("ghostbust.loop.session.load_local", None)
     listener = Stops()
-    before, outcome = next_round(session, 10, 3, listener, train_anyway=True)
+    outcome = next_round(session, 10, 3, listener, train_anyway=True)
     assert listener.begun == ["go on with round 1, which is gated"]
     assert outcome.promotion is not None
-    assert (before.measurement.answers, outcome.candidate.name) == (HELD_OUT, name)
+    assert (outcome.before.measurement.answers, outcome.candidate.name) == (HELD_OUT, name)
     assert newest(session).state is RoundState.PROMOTED
     serving = published(session.home.deployed)
     assert serving is not None
@@ -230,7 +230,7 @@ def test_a_round_whose_promotion_met_another_waits_for_its_turn(in_state: InStat
     with session.home.exclusive("promotion", session.home.deployed_lock), pytest.raises(BusyError):
         next_round(session, 10, 3, Silence(), train_anyway=True)
     assert newest(session).state is RoundState.CANARY
-    _, outcome = next_round(session, 10, 3, Silence(), train_anyway=True)
+    outcome = next_round(session, 10, 3, Silence(), train_anyway=True)
     assert outcome.promotion is not None
 
 

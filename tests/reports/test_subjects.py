@@ -6,15 +6,18 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.figures import Estimate
+from ghostbust.gates.interface import paired
+from ghostbust.gates.volume import volume_gate
 from ghostbust.home import Home
 from ghostbust.measure import Key, NameCounts, measure
-from ghostbust.records import Answer
+from ghostbust.records import Answer, Candidate, GateReport, Verdict
 from ghostbust.reports.document import Report, ReportPart
 from ghostbust.reports.figures import figures_together
 from ghostbust.reports.subjects import (
@@ -130,6 +133,48 @@ def test_a_round_is_compared_on_the_answers_that_both_gave(home: Home, adapter: 
         assert [run.id for run in runs.values()] == [1, run_id]
         (base, *_), (after, *_) = figures_together(store, runs).values()
         assert base.counts.answers == after.counts.answers == 24
+
+
+def real_names(answers: Sequence[Answer], names: str) -> list[Answer]:
+    """The answers again, numbered on, so four to a prompt; each has one real name of ``names``."""
+    made = []
+    for block, answer in product(range(2), answers):
+        number = answer.sample.number + 2 * block
+        named = next(one for one in answer.judged if one.lookup.verdict is Verdict.REAL)
+        named = replace(named, lookup=replace(named.lookup, name=names[number]))
+        made.append(Answer(replace(answer.sample, number=number), (named,)))
+    return made
+
+
+def test_a_round_of_two_blocks_has_the_ratio_of_its_gate(home: Home, adapter: str) -> None:
+    """What is supported is so by the others of one block, here by one, not by the three there."""
+    with Store.open(home.database) as store:
+        base, candidate = (
+            real_names(list(store.answers.read(run_id=run)), names)
+            for run, names in ((1, "aabb"), (2, "aaaa"))
+        )
+        runs = []
+        for first, answers in ((1, base), (2, candidate)):
+            runs.append(store.runs.start(replace(store.runs.get(first).spec, seed=8)))
+            store.answers.add(runs[-1], answers)
+            store.runs.finish(runs[-1], RunStatus.DONE, measure(answers))
+        result = volume_gate(paired(base, candidate, support=1))
+        model = "made-up-model"
+        round_id = store.rounds.start(
+            model=model, method="au", seed=8, settings={}, before_run=runs[0]
+        )
+        name, path = "round-0002-bb", home.adapters / "round-0002-bb"
+        store.rounds.add_candidate(round_id, Candidate(name, path, model, "au", 8, 1, 0.1, 1.0))
+        store.rounds.add_gate_report(round_id, GateReport(name, (result,)), runs[1])
+        report = round_report(store, round_id, reveal=False, now=NOW)
+    whole = rows(report, "compared")[0]["supported ratio"]
+    assert isinstance(whole, Estimate)
+    assert whole.value == pytest.approx(result.details["ratio"])
+    assert whole.value == pytest.approx((2 / 4) / (1 / 3)), "of all three others it is 1"
+    before, after = (row for row in rows(report, "by context") if row["context"] == "all")
+    for row, figure in ((before, result.base), (after, result.candidate)):
+        assert isinstance(supported := row["supported"], Estimate)
+        assert supported.value == pytest.approx(figure)
 
 
 def test_gates_stand_beside_the_base_with_why(make_report: MakeReport) -> None:
