@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostbust.loop.ingest.formats import (
-    FORMATS,
+from ghostbust.loop.ingest.completions import (
     MOST_LABEL,
     AskedPrompt,
     Completion,
@@ -20,9 +19,9 @@ from ghostbust.loop.ingest.formats import (
     answer_of,
     asked_in,
     label,
-    read_line,
     time_of,
 )
+from ghostbust.loop.ingest.formats import FORMATS, read_line
 
 ASKED = [
     {"role": "system", "content": "Be brief."},

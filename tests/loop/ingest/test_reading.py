@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ghostbust.loop.ingest.files import Cutter, LogBlock
-from ghostbust.loop.ingest.formats import Completion
+from ghostbust.loop.ingest.completions import Completion
 from ghostbust.loop.ingest.reading import (
     MOST_TEXT,
     BlockReader,
