@@ -48,7 +48,8 @@ def sample(name: str) -> list[dict[str, Any]]:
 
 
 def logged(key: str, **changed: Any) -> list[Completion]:
-    return [replace(WHOLE, **({"system": "", "at": START, "key": key} | changed))]
+    fields: dict[str, Any] = {"system": "", "at": START, "key": key} | changed
+    return [replace(WHOLE, **fields)]
 
 
 EXAMPLES: dict[str, list[tuple[dict[str, Any], list[Completion]]]] = {
