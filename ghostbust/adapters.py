@@ -28,6 +28,8 @@ from ghostbust.errors import HomeError, ModelError
 from ghostbust.records import Ecosystem, content_id
 
 MANIFEST = "ghostbust.json"
+CARD = "README.md"
+"""the model card that an export adds; nothing loads it"""
 FORGOTTEN = "forgotten.json"
 """the keys of the names that the adapter was trained to forget, sorted"""
 FORMAT = 1
@@ -108,9 +110,9 @@ def read_adapter(folder: Path) -> Manifest:
 def read_copy(folder: Path) -> Manifest:
     """The manifest of a complete adapter in a folder of any name, such as an export's.
 
-    Complete means: the folder holds exactly the listed files, plain files of the kinds that
-    `write_adapter` keeps, weights and config among them, each with its hash; and the config names
-    nothing else that peft would load. Raises ModelError, one line, for anything else.
+    Complete means: beside a model card the folder holds exactly the listed files, plain files of
+    the kinds that `write_adapter` keeps, weights and config among them, each with its hash; and the
+    config names nothing else that peft would load. Raises ModelError, one line, for anything else.
     """
     manifest = _read_manifest(folder)[0]
     try:
@@ -204,7 +206,7 @@ def _listing_faults(folder: Path, manifest: Manifest) -> Iterator[tuple[str, boo
     yield f"its manifest doesn't list {', '.join(lacking)}", bool(lacking)
     odd = sorted(name for name in listed if Path(name).suffix not in _KINDS or not _is_plain(name))
     yield f"its manifest lists {odd[:1]}, which is no name of a file of an adapter", bool(odd)
-    there = {path.name for path in folder.iterdir()} - {MANIFEST}
+    there = {path.name for path in folder.iterdir()} - {MANIFEST, CARD}
     unlisted = sorted(there - listed)
     yield f"it holds {unlisted[:1]}, which its manifest doesn't list", bool(unlisted)
     gone = sorted(listed - there)
