@@ -104,7 +104,7 @@ def test_what_cannot_be_paired(
     make_answer: MakeAnswer, base: range, candidate: range, why: str
 ) -> None:
     sides = [[make_answer(family, real=1) for family in side] for side in (base, candidate)]
-    pair = paired(*sides)
+    pair = paired(sides[0], sides[1])
     assert isinstance(pair, Unpaired)
     assert why in pair.reason
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_paired(
 def test_an_unreachable_registry_cannot_be_paired(make_answer: MakeAnswer, side: int) -> None:
     sides = [[make_answer(family, real=4) for family in range(20)] for _ in range(2)]
     sides[side][:2] = [make_answer(family, real=3, unreachable=1) for family in range(2)]
-    pair = paired(*sides)
+    pair = paired(sides[0], sides[1])
     assert isinstance(pair, Unpaired)
     assert "could not be asked about 2% of the" in pair.reason
 
