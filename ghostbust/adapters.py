@@ -13,6 +13,7 @@ import json
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from ghostbust.errors import HomeError, ModelError
 from ghostbust.records import Ecosystem, content_id
 
 MANIFEST = "ghostbust.json"
+CARD = "README.md"
+"""the model card that an export adds; nothing loads it"""
 FORGOTTEN = "forgotten.json"
 """the keys of the names that the adapter was trained to forget, sorted"""
 FORMAT = 1
@@ -107,9 +110,9 @@ def read_adapter(folder: Path) -> Manifest:
 def read_copy(folder: Path) -> Manifest:
     """The manifest of a complete adapter in a folder of any name, such as an export's.
 
-    Complete means: the folder holds exactly the listed files, plain files of the kinds that
-    `write_adapter` keeps, weights and config among them, each with its hash; and the config names
-    nothing else that peft would load. Raises ModelError, one line, for anything else.
+    Complete means: beside a model card the folder holds exactly the listed files, plain files of
+    the kinds that `write_adapter` keeps, weights and config among them, each with its hash; and the
+    config names nothing else that peft would load. Raises ModelError, one line, for anything else.
     """
     manifest = _read_manifest(folder)[0]
     try:
@@ -203,7 +206,7 @@ def _listing_faults(folder: Path, manifest: Manifest) -> Iterator[tuple[str, boo
     yield f"its manifest doesn't list {', '.join(lacking)}", bool(lacking)
     odd = sorted(name for name in listed if Path(name).suffix not in _KINDS or not _is_plain(name))
     yield f"its manifest lists {odd[:1]}, which is no name of a file of an adapter", bool(odd)
-    there = {path.name for path in folder.iterdir()} - {MANIFEST}
+    there = {path.name for path in folder.iterdir()} - {MANIFEST, CARD}
     unlisted = sorted(there - listed)
     yield f"it holds {unlisted[:1]}, which its manifest doesn't list", bool(unlisted)
     gone = sorted(listed - there)
@@ -228,8 +231,13 @@ def _bytes_of(path: Path) -> bytes:
 def _opened(path: Path) -> Iterator[BufferedReader]:
     """A plain file, open for reading. Raises ModelError for anything else, links included."""
     try:
-        # Not blocking: a pipe in the file's place might never be written.
-        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if sys.platform == "win32":
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, "it is a link")
+            number = os.open(path, os.O_RDONLY | os.O_BINARY)
+        else:
+            # Not blocking: a pipe in the file's place might never be written.
+            number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as exc:
         why = "it is a link" if exc.errno == errno.ELOOP else exc.strerror
         raise ModelError(f"can't read {path}: {why}") from exc

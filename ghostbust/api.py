@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Unlearned", "check", "evaluate", "extract", "sweep", "unlearn"]
 
-AskedEcosystem = Literal["pypi", "npm"]
+AskedEcosystem = Literal["pypi", "npm", "cargo"]
 AskedLanguage = Literal["auto", "python", "javascript", "shell"]
 AskedRegistry = Literal["snapshot", "live", "auto"]
 AskedSide = Literal["all", "train", "holdout"]
@@ -108,9 +108,10 @@ def check(
     place = Home.find(home)
     mode, day = asked_of(asked, as_of, place)
     with default_judge(mode, data_dir=place.registry, as_of=day, npm_project=place.path) as judge:
-        judged = judge.refs(refs)
-        nearest = nearest_names(judge.snapshots, [one.lookup for one in judged])
-    return CheckedList((Checked.of(one.ref, one.lookup, nearest) for one in judged), str(mode))
+        lookups = judge.with_versions(judge.refs(refs))
+        nearest = nearest_names(judge.snapshots, lookups)
+    checked = (Checked.of(ref, lookup, nearest) for ref, lookup in zip(refs, lookups, strict=True))
+    return CheckedList(checked, str(mode))
 
 
 def sweep(

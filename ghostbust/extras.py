@@ -7,7 +7,16 @@ from typing import Final
 
 from ghostbust.errors import UsageError
 
-LOCAL: Final = ("torch", "transformers", "peft", "accelerate", "gguf", "scipy", "huggingface_hub")
+LOCAL: Final = (
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "gguf",
+    "scipy",
+    "huggingface_hub",
+    "numpy",
+)
 """the libraries of the extra ``local``, as they are imported: what runs and trains a model here"""
 
 

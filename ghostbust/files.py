@@ -122,7 +122,10 @@ def _take_place(aside: Path, path: Path) -> None:
 
 
 def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    on_windows = sys.platform == "win32"
+    if on_windows and path.is_dir():  # a folder can't be opened there
+        return
+    handle = os.open(path, os.O_RDWR if on_windows else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -1,12 +1,11 @@
 """The home folder: where the database, the adapters and the deployed pointer are.
 
 Only one process works in a home at a time, one is its daemon, and so on: `Home.exclusive` takes
-the file lock for it, which the kernel lets go when the process dies.
+the file lock for it, which the system lets go when the process dies.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -20,7 +19,9 @@ import platformdirs
 from ghostbust.errors import BusyError, HomeError
 
 LOOK_S: Final = 0.05
-"""how long a lock is tried for: `Home.holder` shares it for a moment to see who holds it"""
+"""how long a lock is tried for: `Home.holder` takes it for a moment to see whether it is held"""
+_TEXT_AT: Final = 1
+"""where the holder's name stands: on Windows nobody else can read the first byte, the locked one"""
 
 
 class _Place:
@@ -143,43 +144,34 @@ class Home:
     def holder(self, lock: Path) -> str | None:
         """Who holds the lock, as ``1234 daemon``; None where nobody does.
 
-        Asks the kernel by sharing the lock for a moment, so a holder in another container shows
-        too. A process that wants the lock in that moment waits for ``LOOK_S``.
+        Asks the system by taking the lock for a moment, so a holder in another container shows
+        too. A process that wants the lock in that moment waits for up to ``LOOK_S``.
         """
         try:
-            handle = os.open(lock, os.O_RDONLY)
+            handle = os.open(lock, os.O_RDWR)
         except FileNotFoundError:
             return None
         except OSError as exc:
             raise _unusable(self.path, exc.strerror) from exc
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _text_of(handle) or "(starting)"
+            return None if _lock(handle) else _text_of(handle) or "(starting)"
+        except OSError as exc:
+            raise _unusable(self.path, exc.strerror) from exc
         finally:
             os.close(handle)
-        return None
 
     def _take(self, handle: int, purpose: str) -> None:
-        deadline = time.monotonic() + LOOK_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as exc:
-                if time.monotonic() >= deadline:
-                    pid, _, held_for = _text_of(handle).partition(" ")
-                    raise BusyError(
-                        f"{self.path} is in use by process {pid or '(starting)'}"
-                        f" ({held_for or 'starting'}); wait for it or stop it"
-                    ) from exc
-                time.sleep(LOOK_S / 20)
-            except OSError as exc:
-                raise _unusable(self.path, exc.strerror) from exc
         try:
+            if not _lock(handle):
+                pid, _, held_for = _text_of(handle).partition(" ")
+                raise BusyError(
+                    f"{self.path} is in use by process {pid or '(starting)'}"
+                    f" ({held_for or 'starting'}); wait for it or stop it"
+                )
             # Never emptied at the end: the lock counts, the text only names its holder.
             os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()} {purpose}\n".encode(), 0)
+            os.lseek(handle, 0, os.SEEK_SET)
+            os.write(handle, f"{' ' * _TEXT_AT}{os.getpid()} {purpose}\n".encode())
         except OSError as exc:
             raise _unusable(self.path, exc.strerror) from exc
 
@@ -193,8 +185,21 @@ def cache_dir() -> Path:
     return Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100
 
 
+def _lock(handle: int) -> bool:
+    """Locks an open file until it is closed; False where another held it for ``LOOK_S``."""
+    from filelock import lock_descriptor  # takes 0.1 s, and `check` locks nothing
+
+    deadline = time.monotonic() + LOOK_S
+    while not lock_descriptor(handle, blocking=False):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(LOOK_S / 20)
+    return True
+
+
 def _text_of(handle: int) -> str:
-    return os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
+    os.lseek(handle, _TEXT_AT, os.SEEK_SET)
+    return os.read(handle, 200).decode("utf-8", "replace").strip()
 
 
 def _from_environment(variable: str) -> Path | None:

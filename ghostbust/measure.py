@@ -13,10 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import itemgetter
-from statistics import NormalDist
+from random import Random
+from statistics import NormalDist, quantiles
 from typing import Final, Self
-
-import numpy as np
 
 from ghostbust.prompts import of_external_suite
 from ghostbust.records import (
@@ -216,6 +215,7 @@ def measured(
     by_context: Mapping[str, Measurement] | None = None,
 ) -> Measurement:
     """The same from counts, each with its family, or its group of families."""
+
     total = NameCounts.total(counts for _, counts in counted)
     families: dict[str | int, NameCounts] = defaultdict(NameCounts)
     for family, counts in counted:
@@ -223,7 +223,7 @@ def measured(
     table = [(family.invented, family.named) for family in families.values()]
     return Measurement(
         rate=total.invented / total.named if total.named else float("nan"),
-        ci95=interval_of(np.array(table, dtype=float).reshape(-1, 2), seed=seed),
+        ci95=interval_of(table, seed=seed),
         refs=total.named,
         real=total.real,
         absent=total.absent,
@@ -241,22 +241,24 @@ def measured(
     )
 
 
-def interval_of(table: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of a rate: a percentile bootstrap over the rows of ``table`` (F, 2).
+def interval_of(table: Sequence[tuple[int, int]], *, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of a rate: a percentile bootstrap over the rows of ``table``.
 
     A row has the invented names, and the names, of one family. Few families, or none that differs
     from the others, say less than a bootstrap can show: `widened_for_few`. (nan, nan) where nothing
     was named.
     """
-    if not len(table) or not table[:, 1].sum():
+    invented, named = (sum(column) for column in zip(*table, strict=True)) if table else (0, 0)
+    if not named:
         return (float("nan"), float("nan"))
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(len(table), size=(RESAMPLES, len(table)))  # (R, F)
-    sums = table[picks].sum(axis=1)  # (R, 2)
-    rates = sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1]
-    low, high = np.percentile(rates, [2.5, 97.5])
-    rate = float(table[:, 0].sum() / table[:, 1].sum())
-    return widened_for_few((float(low), float(high)), rate, int((table[:, 1] > 0).sum()))
+    rng = Random(seed)  # noqa: S311 (nothing secret)
+    rates = []
+    for _ in range(RESAMPLES):
+        drawn = rng.choices(table, k=len(table))
+        if whole := sum(row[1] for row in drawn):
+            rates.append(sum(row[0] for row in drawn) / whole)
+    low, *_, high = quantiles(rates, n=40, method="inclusive")
+    return widened_for_few((low, high), invented / named, sum(row[1] > 0 for row in table))
 
 
 def widened_for_few(

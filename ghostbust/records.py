@@ -60,12 +60,15 @@ class Ecosystem(StrEnum):
 
     PYPI = "pypi"
     NPM = "npm"
+    CARGO = "cargo"
     CONDA = "conda"
     """many channels, none of which is asked: a verdict on it is UNKNOWN"""
 
 
-ASKED = (Ecosystem.PYPI, Ecosystem.NPM)
+ASKED = (Ecosystem.PYPI, Ecosystem.NPM, Ecosystem.CARGO)
 """the ecosystems whose registry can say that a name is real or absent"""
+PROMPTED = (Ecosystem.PYPI, Ecosystem.NPM)
+"""those that models are asked about: their tasks and snapshots are shipped"""
 
 
 class RefKind(StrEnum):
@@ -250,6 +253,9 @@ class PackageRef:
     flags: frozenset[Flag] = frozenset()
     indexes: tuple[NamedIndex, ...] = field(default=(), compare=False)
     """what the text names besides the usual index; not stored"""
+    wanted: str = field(default="", compare=False)
+    """the version or range that the text asks for, as its installer reads it: ``==2.*``, ``^1``,
+    ``9.9.9``; empty for none, and where it isn't read. Not stored"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ghostbust.records import (
     RefKind,
     Verdict,
 )
-from ghostbust.registries.names import purl_of
+from ghostbust.registries.names import VERSION_ABSENT, purl_of
 from ghostbust.text import Lines, Place, redact, visible
 
 if TYPE_CHECKING:
@@ -149,9 +149,14 @@ class Checked(Lookup):
         return self.reason == "not-asked"
 
     @property
+    def is_finding(self) -> bool:
+        """True for what can't be meant: an invention, or a version that a real package lacks."""
+        return self.invented or self.reason == VERSION_ABSENT
+
+    @property
     def is_problem(self) -> bool:
-        """True for an invention, and for what another try may settle or nobody looks up."""
-        return self.invented or self.unanswered or self.unasked
+        """True for a finding, and for what another try may settle or nobody looks up."""
+        return self.is_finding or self.unanswered or self.unasked
 
     def to_dict(self) -> dict[str, Any]:
         """What ``ghostbust check --json`` prints of it among its ``results``."""
@@ -184,7 +189,7 @@ class CheckedList(list[Checked]):
     def distinct(self) -> list[Checked]:
         """Each name once, in order, by the verdict that weighs most.
 
-        An invention comes before another verdict on the same name, then an UNKNOWN that another
+        A finding comes before another verdict on the same name, then an UNKNOWN that another
         try may settle, then any other.
         """
         found: dict[tuple[str, str], Checked] = {}
@@ -211,7 +216,7 @@ class CheckedList(list[Checked]):
 
 def _weight(one: Checked) -> int:
     if one.verdict is not Verdict.UNKNOWN:
-        return 0 if one.invented else 1
+        return 0 if one.is_finding else 1
     return 2 if one.unanswered else 3
 
 
@@ -236,6 +241,8 @@ class Summary:
     """distinct names that are the checkout's own code"""
     ignored: int
     """distinct names that a comment in their line keeps from being judged"""
+    without_version: int
+    """REAL names that lack the version asked for"""
 
     @classmethod
     def of(cls, names: Sequence[Checked]) -> Self:
@@ -258,6 +265,7 @@ class Summary:
             unmapped_share=unmapped / len(imports) if imports else None,
             own=reasons[Flag.LOCAL_MODULE],
             ignored=reasons[IGNORED],
+            without_version=reasons[VERSION_ABSENT],
         )
 
 

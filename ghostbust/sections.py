@@ -148,6 +148,8 @@ class NotifySection(Section):
     """URL that each notice is posted to as JSON; none: nobody"""
     command: tuple[str, ...] = ()
     """program and arguments that get each notice as JSON on standard input; never a shell's line"""
+    apprise: tuple[str, ...] = ()
+    """addresses of apprise that each notice's text is sent to; needs `ghostbust[notices]`"""
     events: tuple[EventName, ...] = get_args(EventName)
     """what there are notices of"""
     secret_env: str | None = None

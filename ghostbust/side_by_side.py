@@ -1,4 +1,7 @@
-"""What a candidate names, beside what the base names for the same prompts."""
+"""What a candidate names, beside what the base names for the same prompts.
+
+numpy belongs to the extra ``local``: it is imported where it is needed.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Self, TypeVar
-
-import numpy as np
 
 from ghostbust.measure import Named
 from ghostbust.records import Answer, Context
@@ -97,6 +98,8 @@ class SideBySide:
         ``support``: the samples of the base that support a name, `BaseNames`' ``m``; ``others``:
         further figures of an answer, by name.
         """
+        import numpy as np
+
         asked = [_as_named(answer) for answer in base]
         families = tuple(sorted({one.family for one in asked}))
         contexts = tuple(c for c in Context if any(one.context is c for one in asked))
@@ -123,6 +126,8 @@ class SideBySide:
 
     def only(self, context: Context) -> SideBySide:
         """The same of one context, with the families that were asked in it."""
+        import numpy as np
+
         column = [self.contexts.index(context)]
         asked = self.base["answers"][:, column[0]] > 0
         base, candidate = (
@@ -149,6 +154,8 @@ class SideBySide:
         nothing at all, it counts as the base. Values as of `_jackknifed`. Raises ValueError where
         the base names nothing.
         """
+        import numpy as np
+
         invented, named = self.base["invented"], self.base["named"]  # (F, C)
         if not named.sum():
             raise ValueError("the base names nothing")
@@ -174,6 +181,7 @@ class SideBySide:
 
         Shares over all contexts, 0 where a side has none of the whole. Values as of `_jackknifed`.
         """
+        import numpy as np
 
         def share(left: Floats) -> Floats:
             return _ratio(left[0].sum(axis=-1), left[1].sum(axis=-1))
@@ -202,4 +210,6 @@ def _jackknifed(sums: Floats, figure: Callable[[Floats], Floats]) -> Floats:
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     """part / whole; 0 where there is nothing of the whole, so nothing of the part."""
+    import numpy as np
+
     return np.asarray(part / np.where(whole > 0, whole, 1), dtype=np.float64)

@@ -4,7 +4,7 @@ Pure functions of numbers. Random ones take a seed and return the same numbers f
 pair is one task, done once by the base and once by the candidate: *lost* counts pairs that only the
 base solved, *gained* those that only the candidate solved.
 
-scipy belongs to the extra ``local``: it is imported where it is needed.
+numpy and scipy belong to the extra ``local``: they are imported where they are needed.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from statistics import NormalDist
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 RESAMPLES = 4000
 """bootstrap resamples: a bound then varies by some 2 % of the interval's width between seeds"""
 LEAST_TAIL = 10 / RESAMPLES
 """smallest tail that so many resamples can show: ten of them lie beyond it"""
 
-Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 Interval = tuple[float, float]
 
 
@@ -123,6 +125,7 @@ def mcnemar_power(pairs: int, *, p_lost: float, p_gained: float, alpha: float = 
     Binomial(pairs, p_lost + p_gained), and for each m over the losses that reach significance,
     Binomial(m, p_lost / (p_lost + p_gained)).
     """
+    import numpy as np
     from scipy.stats import binom
 
     if not (0 < p_lost + p_gained <= 1 and min(p_lost, p_gained) >= 0):
@@ -154,6 +157,9 @@ def resampled_sums(rows: Floats, *, seed: int, resamples: int = RESAMPLES) -> Fl
     inside a cluster stays together. Source: Davison and Hinkley (1997), Bootstrap Methods and their
     Application, section 3.8.
     """
+
+    import numpy as np
+
     clusters = rows.shape[0]
     times_drawn = np.random.default_rng(seed).multinomial(
         clusters, np.full(clusters, 1 / clusters), size=resamples
@@ -166,6 +172,9 @@ def percentile_interval(values: Floats, level: float) -> Interval:
 
     Both ends are values that occur, the outer one where two qualify; some may be infinite.
     """
+
+    import numpy as np
+
     tail = (1 - level) / 2
     low = np.quantile(values, tail, method="lower")
     high = np.quantile(values, 1 - tail, method="higher")
@@ -206,6 +215,9 @@ def ratio_bootstrap(
     Entry i of both belongs to ``families[i]``. A resample whose denominator is 0 counts as
     infinity, which can only widen the interval. Raises ValueError for unequal lengths or no entry.
     """
+
+    import numpy as np
+
     rows = cluster_sums(families, numerator, denominator)
     sums = resampled_sums(rows, seed=seed)
     ratios = np.full(len(sums), math.inf)
@@ -244,6 +256,9 @@ def ratio_bounds(
     itself may be 0. ``degrees``: of freedom; None: one fewer than clusters. Source: Fieller (1954),
     Journal of the Royal Statistical Society B 16, 175-185.
     """
+
+    import numpy as np
+
     clusters = len(denominator)
     if clusters < 2:
         return -math.inf, math.inf
@@ -333,6 +348,7 @@ def _reached(bound: float, steps: int) -> float:
 
     By integrating the density of the walks that have stayed below, on a grid.
     """
+    import numpy as np
     from scipy.stats import norm
 
     width = 0.05
@@ -351,6 +367,9 @@ def relative_drop(sums: Floats) -> Floats:
     defined, it counts against the candidate: 0 where either side names nothing or neither invents,
     -1 where only the candidate invents.
     """
+
+    import numpy as np
+
     invented, named, invented_after, named_after = sums.T  # (R,) each
     drop = np.where((invented == 0) & (invented_after > 0), -1.0, 0.0)
     known = (invented > 0) & (named_after > 0)
@@ -364,6 +383,9 @@ def cluster_sums(clusters: Sequence[str], *columns: Sequence[float]) -> Floats:
 
     Raises ValueError for columns of another length than ``clusters``, or no entry.
     """
+
+    import numpy as np
+
     if not clusters or any(len(column) != len(clusters) for column in columns):
         raise ValueError("needs at least one entry, and as many in every column")
     names, place = np.unique(np.asarray(clusters), return_inverse=True)

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from ghostbust.registries.names import purl
 from ghostbust.sections import AlarmSection
 from ghostbust.store.names import Alarm
 from ghostbust.store.store import Store
+from ghostbust.system import kill_session
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def run_program(command: Sequence[str], body: bytes, *, timeout_s: float) -> str
             return f"the program {command[0]} failed ({type(exc).__name__})"
         finally:
             if program.poll() is None:
-                os.killpg(program.pid, signal.SIGKILL)
+                kill_session(program)
     return f"the program {command[0]} ended with {program.returncode}" if program.returncode else ""
 
 

@@ -27,6 +27,7 @@ import psutil
 
 from ghostbust.loop.leash import leashed
 from ghostbust.store.runs import is_alive, this_process
+from ghostbust.system import in_session, kill_session
 
 GRACE_S: Final = 10.0
 """how long a program may take to end after SIGTERM, before it is killed"""
@@ -148,8 +149,7 @@ class Child:
         for one in family:
             with suppress(psutil.Error):
                 one.kill()
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(program.pid, signal.SIGKILL)
+        kill_session(program)
         program.wait()
 
 
@@ -190,7 +190,7 @@ def _family(pid: int) -> list[psutil.Process]:
         found = {one.pid: one for one in (leader, *leader.children(recursive=True))}
     for one in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if os.getsid(one.pid) == pid:
+            if in_session(one.pid, pid):
                 found[one.pid] = one
     return list(found.values())
 

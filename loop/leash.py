@@ -20,7 +20,12 @@ _SET_DEATH_SIGNAL: Final = 1
 
 
 def leashed(command: list[str]) -> list[str]:
-    """The command that becomes ``command`` on a leash to this process."""
+    """The command that becomes ``command`` on a leash to this process.
+
+    On Windows it is ``command`` itself: a program can't become another one there.
+    """
+    if sys.platform == "win32":
+        return command
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
@@ -29,8 +34,10 @@ def end_with(parent: int) -> None:
 
     The kernel means the thread that started this process: it has to live as long as this one may.
     Python code has no say in it, so it also ends a process that is busy in C. Does nothing on
-    systems without prctl.
+    systems without prctl, that is other than Linux.
     """
+    if sys.platform != "linux":
+        return
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Final
 
 from ghostbust.prompts import FORMS, fresh_tasks, seed_tasks
-from ghostbust.records import ASKED, Ecosystem
+from ghostbust.records import PROMPTED, Ecosystem
 from ghostbust.registries.names import canonical_name
 from ghostbust.store.store import Store
 from ghostbust.text import redact
@@ -37,7 +37,7 @@ def _public_words() -> frozenset[str]:
     """The words of the shipped forms and tasks, in lower case."""
     texts = [form for forms in FORMS.values() for form in forms]
     texts += [task.text for task in seed_tasks()]
-    texts += [task.text for ecosystem in ASKED for task in fresh_tasks(ecosystem)]
+    texts += [task.text for ecosystem in PROMPTED for task in fresh_tasks(ecosystem)]
     return frozenset(match[0].lower() for text in texts for match in _WORD.finditer(text))
 
 

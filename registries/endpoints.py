@@ -29,7 +29,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The proxies that pip's or npm's own settings name."""
+    """The proxies that pip's, npm's or cargo's own settings name."""
 
     proxy: str | None = field(default=None, repr=False)
     """for all addresses; None leaves it to the environment. May hold a password"""

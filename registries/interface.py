@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -48,6 +49,12 @@ class Registry(Protocol):
 
         Empty where it says nothing, where the registry has no such page, and where it lacks the
         package. Raises RegistryError.
+        """
+
+    async def versions(self, name: str) -> Sequence[str]:
+        """Every version of a package that an installer could be given, yanked ones included.
+
+        Empty where it lacks the package. Raises RegistryError where it can't list all of them.
         """
 
 

@@ -24,6 +24,7 @@ from ghostbust.errors import SnapshotError, UsageError
 from ghostbust.home import Home
 from ghostbust.records import (
     ASKED,
+    PROMPTED,
     Ecosystem,
     Judged,
     Lookup,
@@ -34,11 +35,18 @@ from ghostbust.records import (
     utc_now,
 )
 from ghostbust.registries.interface import LookupCache, Meter, Origin
-from ghostbust.registries.names import builtin_names, canonical_name, plain_test, public_npm
+from ghostbust.registries.names import (
+    builtin_names,
+    canonical_name,
+    plain_test,
+    public_crates,
+    public_npm,
+)
 from ghostbust.registries.rules import (
     AgeRule,
     explained,
     judge_import,
+    may_lack_version,
     settle_name,
     settle_ref,
     written_as_module,
@@ -197,6 +205,31 @@ class Judge:
             raise UsageError("a snapshot doesn't know what packages say of themselves; ask live")
         return self._live.descriptions(ecosystem, names)
 
+    def with_versions(self, judged: Sequence[Judged], limit_s: float = 5.0) -> list[Lookup]:
+        """The verdicts; ``version-absent`` for a REAL one whose ref wants a version there isn't.
+
+        Asks for ``limit_s`` seconds at most, and says in the evidence who gave no answer. In
+        snapshot mode the verdicts stay as they are: a snapshot holds no versions.
+        """
+        asking = [one for one in judged if may_lack_version(one.ref, one.lookup)]
+        if not asking or self._live is None:
+            return [one.lookup for one in judged]
+        from ghostbust.registries.versions import with_version
+
+        names: dict[Ecosystem, dict[str, None]] = {}
+        for one in asking:
+            names.setdefault(one.lookup.ecosystem, {})[one.lookup.name] = None
+        known = {
+            ecosystem: self._live.versions(ecosystem, asked, limit_s)
+            for ecosystem, asked in names.items()
+        }
+        return [
+            with_version(one, known[one.lookup.ecosystem].get(one.lookup.name))
+            if may_lack_version(one.ref, one.lookup)
+            else one.lookup
+            for one in judged
+        ]
+
     def tells_absent(self, ecosystem: Ecosystem) -> bool:
         """Whether a name can be judged absent: by a live registry or a complete snapshot."""
         if self.mode is not Mode.SNAPSHOT:
@@ -207,6 +240,8 @@ class Judge:
         """The verdict on each canonical name that isn't built in, by the mode's sources."""
         snapshot = self.snapshots.get(ecosystem)
         if self.mode is Mode.SNAPSHOT:
+            if snapshot is None and names and ecosystem not in PROMPTED:
+                return {name: _without_snapshot(ecosystem, name) for name in names}
             if snapshot is None and names:
                 raise SnapshotError(
                     f"there is no {ecosystem} snapshot{self._of_that_day}; build one with"
@@ -217,7 +252,8 @@ class Judge:
         known: dict[str, Lookup] = {}
         if self.mode is Mode.AUTO and snapshot is not None:
             open_verdicts = {Verdict.UNKNOWN}
-            if ecosystem in self._also_elsewhere:
+            # npm's lists are other people's, and its new names come by the minute.
+            if ecosystem is Ecosystem.NPM or ecosystem in self._also_elsewhere:
                 open_verdicts.add(Verdict.ABSENT)
             known = {
                 lookup.name: lookup
@@ -264,6 +300,15 @@ class Judge:
         return replace(known, name=lookup.name, evidence=f"{known.evidence}, as {lower}")
 
 
+def _without_snapshot(ecosystem: Ecosystem, name: str) -> Lookup:
+    """UNKNOWN: no snapshot of that ecosystem is shipped, and the user has made none."""
+    evidence = (
+        f"{name}: there is no {ecosystem} snapshot; make one with `ghostbust registry sync"
+        f" --ecosystem {ecosystem} --index ADDRESS`"
+    )
+    return Lookup(ecosystem, name, Verdict.UNKNOWN, "not-in-snapshot", evidence, "rule", utc_now())
+
+
 def default_judge(
     mode: Mode,
     *,
@@ -290,7 +335,11 @@ def default_judge(
     if as_of is not None and mode is not Mode.SNAPSHOT:
         raise UsageError(f"a {mode} registry can't be asked about {as_of}: only a snapshot can")
     paths = {eco: snapshot_as_of(eco, data_dir, as_of) for eco in ASKED}
-    snapshots = {eco: Snapshot.load(path) for eco, path in paths.items() if path is not None}
+    snapshots = {
+        eco: Snapshot.load(path)
+        for eco, path in paths.items()
+        if path is not None and (eco in PROMPTED or path.is_file())
+    }
     if not snapshots:
         raise SnapshotError(f"there is no snapshot of {as_of} or before")
     if mode is Mode.SNAPSHOT:
@@ -387,6 +436,9 @@ class KnownIndexes:
             from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
             return _is_below(address, PYPI_SIMPLE_ENDPOINT)
+        if ecosystem is Ecosystem.CARGO:
+            index = address.removeprefix("sparse+")
+            return address == "crates-io" or _is_below(index, public_crates())
         host = without_credentials(address).partition("://")[2].partition("/")[0]
         hashed = hashlib.sha256(host.encode()).hexdigest()
         return _is_below(address, public_npm()) or hashed in _OTHER_NPM_HOSTS
@@ -400,6 +452,10 @@ class KnownIndexes:
             return False
         if ecosystem is Ecosystem.PYPI:
             return any(_is_below(address, url) for url in self._pip)
+        if ecosystem is Ecosystem.CARGO:
+            from ghostbust.registries.cargo_config import CargoSettings
+
+            return CargoSettings(self._npm_project).names(address)
         return _is_below(address, self._npm.of(name).url)
 
     @cached_property

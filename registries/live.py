@@ -1,9 +1,9 @@
 """The live registries of this user: their HTTP clients, and look-ups behind a cache.
 
-The clients reach the network as this user's pip and npm do, through their proxies and with their
-certificates. A proxy of pip's or npm's own settings comes before those of the environment
-(``HTTP_PROXY`` and the like). ``npm_project`` is everywhere the folder whose ``.npmrc`` counts
-(None: no folder's).
+The clients reach the network as this user's pip, npm and cargo do, through their proxies and with
+their certificates. A proxy of a tool's own settings comes before those of the environment
+(``HTTP_PROXY`` and the like). ``npm_project`` is everywhere the folder whose ``.npmrc`` and
+``.cargo/config.toml`` count (None: no folder's).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from ghostbust import http
 from ghostbust.errors import ConfigError, RegistryError, UnansweredError
 from ghostbust.plugins import make_by_plugin, plugin_names
 from ghostbust.records import ASKED, Ecosystem, Lookup, Verdict, utc_now
+from ghostbust.registries.cargo_config import CargoSettings
+from ghostbust.registries.crates import CratesRegistry
 from ghostbust.registries.endpoints import Endpoint, Route
 from ghostbust.registries.interface import LookupCache, Meter, Origin, Registry
 from ghostbust.registries.npm import NpmRegistry
@@ -42,7 +44,7 @@ NEGATIVE_TTL = timedelta(hours=6)
 """how long a live ABSENT or SUSPECT counts"""
 PASSES = 4
 """how often one call asks for a name without an answer, if other names do get answers"""
-CANARIES = {Ecosystem.PYPI: "pip", Ecosystem.NPM: "npm"}
+CANARIES = {Ecosystem.PYPI: "pip", Ecosystem.NPM: "npm", Ecosystem.CARGO: "serde"}
 """names that any usable registry has; one that lacks them is a wrong address, not a "no\""""
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
@@ -117,6 +119,33 @@ class LiveLookups:
         with self._lock:
             return self._runner.run(self._describe_all(ecosystem, list(names)))
 
+    def versions(
+        self, ecosystem: Ecosystem, names: Iterable[str], limit_s: float
+    ) -> dict[str, Sequence[str]]:
+        """Every version of packages, as far as answers come within ``limit_s`` seconds.
+
+        Names without an answer are left out, as is the rest after the first few in vain.
+        """
+        with self._lock:
+            return self._runner.run(self._versions_of_all(ecosystem, list(names), limit_s))
+
+    async def _versions_of_all(
+        self, ecosystem: Ecosystem, names: Sequence[str], limit_s: float
+    ) -> dict[str, Sequence[str]]:
+        registry = self._registry(ecosystem)
+        asked = {asyncio.ensure_future(registry.versions(name)): name for name in names}
+        done, late = await asyncio.wait(asked, timeout=limit_s) if asked else (set(), set())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        found: dict[str, Sequence[str]] = {}
+        for task in done:
+            try:
+                found[asked[task]] = task.result()
+            except RegistryError:
+                continue
+        return found
+
     async def _describe_all(self, ecosystem: Ecosystem, names: Sequence[str]) -> dict[str, str]:
         registry = self._registry(ecosystem)
         asked = (registry.description(name) for name in names)
@@ -180,7 +209,7 @@ class LiveLookups:
                     if canary.verdict is not Verdict.REAL:
                         raise RegistryError(
                             f"{canary.evidence}: it doesn't have {canary.name!r} either; "
-                            "check the registry's address in pip's or npm's configuration"
+                            "check the registry's address in its tool's configuration"
                         )
                     self._trusted.add(ecosystem)
         return lookup
@@ -199,7 +228,7 @@ def live_registries(
     may_be_young: Callable[[str, datetime], bool] = lambda _name, _changed: False,
     npm_project: Path | None = None,
 ) -> Mapping[Ecosystem, Registry]:
-    """One registry for each ecosystem, at the addresses of pip's and npm's configuration.
+    """One registry for each ecosystem, at the addresses of pip's, npm's and cargo's configuration.
 
     A plug-in named for an ecosystem is asked instead. ``may_be_young``: see `NpmRegistry`. Raises
     ConfigError, and UsageError for a plug-in that can't be used.
@@ -210,10 +239,11 @@ def live_registries(
         for index in (pip.index(), *pip.extra_indexes())
     ]
     ours: dict[Ecosystem, Registry] = {
-        Ecosystem.PYPI: Indexes(*indexes),
+        Ecosystem.PYPI: Indexes(*indexes, has_links=pip.has_links()),
         Ecosystem.NPM: NpmRegistry(
             clients[Ecosystem.NPM], NpmSettings(npm_project).endpoints(), may_be_young=may_be_young
         ),
+        Ecosystem.CARGO: CratesRegistry(clients[Ecosystem.CARGO], CargoSettings(npm_project).index),
     }
     names = set(plugin_names("registries"))
     for eco in ASKED:
@@ -309,8 +339,8 @@ def trusted(
     """The context in which servers prove who they are.
 
     Trusts httpx's own certificates, or those of ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``; besides
-    them the system's, pip's ``cert``, npm's ``cafile`` and ``ca``, and the files that
-    ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` and ``NODE_EXTRA_CA_CERTS`` name. Raises
+    them the system's, pip's ``cert``, npm's ``cafile`` and ``ca``, cargo's ``cainfo``, and the
+    files that ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` and ``NODE_EXTRA_CA_CERTS`` name. Raises
     ConfigError for one that can't be read.
     """
     context = http.create_ssl_context()
@@ -319,6 +349,7 @@ def trusted(
     places = [
         ("pip's 'cert'", PipSettings(environ).certificates()),
         ("npm's 'cafile'", npm.certificates()),
+        ("cargo's 'http.cainfo'", CargoSettings(npm_project, environ).certificates()),
         *((name, Path(environ[name]).expanduser()) for name in _CA_VARIABLES if environ.get(name)),
     ]
     for origin, place in places:
@@ -338,9 +369,13 @@ def trusted(
 
 
 def _route(ecosystem: Ecosystem, npm_project: Path | None) -> Route:
-    return (
-        PipSettings().route() if ecosystem is Ecosystem.PYPI else NpmSettings(npm_project).route()
-    )
+    match ecosystem:
+        case Ecosystem.PYPI:
+            return PipSettings().route()
+        case Ecosystem.CARGO:
+            return CargoSettings(npm_project).route()
+        case _:
+            return NpmSettings(npm_project).route()
 
 
 def _mounts(route: Route, make: Callable[[http.Proxy], T]) -> dict[str, T | None]:
@@ -373,10 +408,10 @@ class Reached:
 
 
 def reach(ecosystem: Ecosystem, npm_project: Path | None = None) -> Reached:
-    """Asks the registry of pip's or npm's configuration for its canary, once.
+    """Asks the registry of pip's, npm's or cargo's configuration for its canary, once.
 
     Raises RegistryError where it gives no usable answer or lacks the canary, ConfigError for
-    settings of pip or npm that can't be used.
+    settings of these tools that can't be used.
     """
     return asyncio.run(_reach(ecosystem, npm_project))
 
@@ -405,7 +440,7 @@ async def _reach(ecosystem: Ecosystem, npm_project: Path | None) -> Reached:
     if found.verdict is not Verdict.REAL:
         raise RegistryError(
             f"{where} doesn't have {CANARIES[ecosystem]!r}, which every such registry has: check"
-            " its address in pip's or npm's configuration"
+            " its address in its tool's configuration"
         )
     return Reached(where, wall_s, ahead)
 

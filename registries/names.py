@@ -16,17 +16,21 @@ from packaging.utils import InvalidName, canonicalize_name
 from ghostbust.errors import UsageError
 from ghostbust.records import ASKED, Ecosystem, PackageRef, RefKind
 
+VERSION_ABSENT = "version-absent"
+"""the reason of a REAL name that lacks the version that a text asks for"""
 NPM_SECURITY_HOLD = re.compile(r"-security(?:\.\d+)?$")
 """npm replaces the versions of a malicious package by one such as ``0.0.1-security.1``"""
 _NPM_NAME_LENGTH = 214
 # What npm's registry has ever held: today's rules plus the capitals and ``!~*'()`` of old names.
 _NPM_PART = r"[A-Za-z0-9!~*'()_.-]+"
 _CONDA_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
+_CRATE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NPM_NAME = re.compile(rf"(?:@{_NPM_PART}/)?{_NPM_PART}")
 # Nearly all names that get here are valid and canonical, which this shows quickly.
 _PLAIN = {
     Ecosystem.PYPI: re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
     Ecosystem.NPM: re.compile(r"(?:@[a-z0-9-]{1,80}/)?[a-z0-9-]{1,80}").fullmatch,
+    Ecosystem.CARGO: re.compile(r"[a-z][a-z0-9-]{0,63}").fullmatch,
 }
 
 
@@ -39,9 +43,12 @@ def canonical_name(ecosystem: Ecosystem, name: str) -> str:
     """The one spelling under which a name is compared and stored.
 
     PyPI: the PEP 503 form. npm: as written, scope and capitals kept, since that
-    registry holds both ``Base64`` and ``base64``. conda: in lower case.
+    registry holds both ``Base64`` and ``base64``. conda: in lower case. cargo: in lower case, with
+    ``-`` for ``_``, since the public registry takes no second name that differs in these only.
     """
     name = name.strip()
+    if ecosystem is Ecosystem.CARGO:
+        return name.lower().replace("_", "-")
     if ecosystem is Ecosystem.CONDA:
         return name.lower()
     return canonicalize_name(name) if ecosystem is Ecosystem.PYPI else name
@@ -51,8 +58,11 @@ def is_valid_name(ecosystem: Ecosystem, name: str) -> bool:
     """Whether the registry could hold such a name at all.
 
     PyPI: the rule of the core metadata specification. npm: old, laxer names included.
-    conda: lower case, digits, ``_``, ``.`` and ``-``.
+    conda: lower case, digits, ``_``, ``.`` and ``-``. cargo: what its registry takes, up to 64
+    characters.
     """
+    if ecosystem is Ecosystem.CARGO:
+        return _CRATE_NAME.fullmatch(name) is not None
     if ecosystem is Ecosystem.CONDA:
         return _CONDA_NAME.fullmatch(name) is not None
     if ecosystem is Ecosystem.PYPI:
@@ -84,6 +94,14 @@ def public_npm() -> str:
     return url.partition("/npm/-/")[0]
 
 
+def public_crates() -> str:
+    """The public sparse index of crates: packageurl-python knows the registry, and its index is on
+    the host ``index`` below that ("Registry Index" in cargo's book)."""
+    url: str = purl2url.get_repo_url("pkg:cargo/serde")  # type: ignore[no-untyped-call]
+    scheme, _, place = url.partition("://")
+    return f"{scheme}://index.{place.partition('/')[0]}"
+
+
 # One package as a user writes it.
 
 _ECOSYSTEMS = ", ".join(ASKED)
@@ -103,17 +121,19 @@ def ref_of(spec: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> PackageRef | Non
         except (ValueError, StopIteration) as exc:
             raise UsageError(f"{spec!r} is no purl of {_ECOSYSTEMS}") from exc
         scope = f"{package.namespace}/" if package.namespace else ""
-        return manifest_ref(ecosystem, scope + package.name)
+        exact = "==" if ecosystem is Ecosystem.PYPI else "="
+        wanted = exact + package.version if package.version else ""
+        return manifest_ref(ecosystem, scope + package.name, wanted)
     name, at, behind = spec.rpartition("@")
     if name and behind in ASKED:
-        return manifest_ref(Ecosystem(behind), name)
+        return _own_ref(Ecosystem(behind), name)
     if spec.startswith("@") and not name:
         return manifest_ref(Ecosystem.NPM, spec)
     if name and at and ":" not in spec:  # packaging would take the word for an address
         close = difflib.get_close_matches(behind.lower(), ASKED, n=1)
         hint = f"did you mean {name}@{close[0]}?" if close else f"known are {_ECOSYSTEMS}"
         raise UsageError(f"{spec!r}: {behind!r} after @ is no ecosystem; {hint}")
-    if ecosystem is Ecosystem.NPM and is_valid_name(ecosystem, spec):
+    if ecosystem is not Ecosystem.PYPI and is_valid_name(ecosystem, spec):
         return manifest_ref(ecosystem, spec)
     try:
         requirement = Requirement(spec)
@@ -121,20 +141,31 @@ def ref_of(spec: str, ecosystem: Ecosystem = Ecosystem.PYPI) -> PackageRef | Non
         raise UsageError(
             f"{spec!r} is no package name; write requests, or left-pad@npm ({_ECOSYSTEMS})"
         ) from exc
-    return None if requirement.url is not None else manifest_ref(ecosystem, requirement.name)
+    if requirement.url is not None:
+        return None
+    return manifest_ref(ecosystem, requirement.name, str(requirement.specifier))
 
 
-def manifest_ref(ecosystem: Ecosystem, name: str) -> PackageRef:
+def _own_ref(ecosystem: Ecosystem, spec: str) -> PackageRef:
+    """``left-pad`` or ``left-pad@1.3.0`` of ``left-pad@1.3.0@npm``, as its own tool writes it."""
+    name, _, version = spec.rpartition("@")
+    if not name or ecosystem is Ecosystem.PYPI:
+        return manifest_ref(ecosystem, spec)
+    return manifest_ref(ecosystem, name, version)
+
+
+def manifest_ref(ecosystem: Ecosystem, name: str, wanted: str = "") -> PackageRef:
     """A ref of kind ``manifest``, with its own name as its text."""
     canonical = canonical_name(ecosystem, name)
-    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical)
+    return PackageRef(ecosystem, RefKind.MANIFEST, name, 0, len(name), canonical, wanted=wanted)
 
 
 def purl_of(ref: PackageRef) -> str | None:
     """The package's identity; None for a built-in module, an unmapped import, no valid name."""
     if ref.builtin or ref.name is None or not is_valid_name(ref.ecosystem, ref.name):
         return None
-    return purl(ref.ecosystem, ref.name)
+    is_written = ref.ecosystem is Ecosystem.CARGO and ref.kind is not RefKind.IMPORT
+    return purl(ref.ecosystem, ref.raw if is_written else ref.name)  # serde_json, not serde-json
 
 
 # Modules that the language itself provides, so no registry is asked for them.
@@ -165,12 +196,14 @@ _NODE = frozenset(
     perf_hooks process punycode querystring readline repl stream string_decoder sys timers tls
     trace_events tty url util v8 vm wasi worker_threads zlib""".split()  # noqa: SIM905
 )
+_RUST = frozenset(("std", "core", "alloc", "proc-macro"))
 
 _SCHEMES = ("node:", "bun:", "deno:", "cloudflare:")
 
 
 def is_builtin(ecosystem: Ecosystem, name: str) -> bool:
-    """Whether it is a module of the Python standard library, or one that Node brings along.
+    """Whether it is a module of the Python standard library, or one that Node
+    or Rust brings along.
 
     Takes an import path or a canonical name: ``os.path``, ``concurrent.futures``, ``fs``,
     ``fs/promises``, ``node:fs``, ``bun:test``. Anything behind the scheme of a runtime is built
@@ -178,9 +211,13 @@ def is_builtin(ecosystem: Ecosystem, name: str) -> bool:
     """
     if ecosystem is Ecosystem.PYPI:
         return name.partition(".")[0].lower() in _PYTHON_NAMES
+    if ecosystem is Ecosystem.CARGO:
+        return canonical_name(ecosystem, name) in _RUST
     return name.startswith(_SCHEMES) or name.partition("/")[0] in _NODE
 
 
 def builtin_names(ecosystem: Ecosystem) -> frozenset[str]:
     """The built-in modules without a dot, a slash or a colon in their name, in lower case."""
+    if ecosystem is Ecosystem.CARGO:
+        return _RUST
     return _PYTHON_NAMES if ecosystem is Ecosystem.PYPI else _NODE

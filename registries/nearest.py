@@ -6,9 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
 from ghostbust.registries.snapshot import POPULAR, Snapshot
 
@@ -106,6 +103,9 @@ def within(word: str, words: Sequence[str], limit: int) -> Iterator[tuple[str, i
     An edit is a letter added, left out or changed, or two neighbours swapped (optimal string
     alignment).
     """
+    from rapidfuzz import process  # not where every name is real
+    from rapidfuzz.distance import OSA
+
     near = process.extract(word, words, scorer=OSA.distance, score_cutoff=limit, limit=None)
     return ((other, int(edits)) for other, edits, _ in near)
 

@@ -7,7 +7,7 @@ written, capitals included; then, since new names can't have any, in lower case.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -114,6 +114,16 @@ class NpmRegistry:
             return " ".join(text.split()) if isinstance(text, str) else ""
 
         return await self._ask(canonical_name(self.ecosystem, name), _FULL, read, below="/latest")
+
+    async def versions(self, name: str) -> Sequence[str]:
+        """The versions of the abbreviated document."""
+        name = canonical_name(self.ecosystem, name)
+
+        def read(reply: Reply) -> Sequence[str]:
+            versions = _document(name, reply).get("versions")
+            return list(versions) if isinstance(versions, dict) else ()
+
+        return await self._ask(name, _ABBREVIATED, read)
 
     async def _ask(
         self,

@@ -48,6 +48,10 @@ class PipSettings:
             endpoint(address, origin, netrc_file=self._netrc) for address in addresses.split()
         )
 
+    def has_links(self) -> bool:
+        """True where pages or folders of files are looked through, too (``find-links``)."""
+        return bool(self._setting("find-links")[0])
+
     def certificates(self) -> Path | None:
         """The file of trusted certificates that ``cert`` names; None for the usual ones."""
         file, _origin = self._setting("cert")
@@ -75,6 +79,11 @@ class PipSettings:
         named = self.environ.get("PIP_CONFIG_FILE")
         if named == os.devnull:  # pip's way to switch config files off
             return
+        if sys.platform == "win32":
+            yield from self._windows_files()
+            if named:
+                yield Path(named)
+            return
         if sys.platform == "darwin":
             yield Path("/Library/Application Support/pip/pip.conf")
         shared = self.environ.get("XDG_CONFIG_DIRS") or str(self.etc / "xdg")
@@ -91,6 +100,14 @@ class PipSettings:
         yield self.prefix / "pip.conf"
         if named:
             yield Path(named)
+
+    def _windows_files(self) -> Iterator[Path]:
+        for variable in ("PROGRAMDATA", "APPDATA"):
+            if folder := self.environ.get(variable):
+                if variable == "APPDATA":
+                    yield self.home / "pip" / "pip.ini"
+                yield Path(folder) / "pip" / "pip.ini"
+        yield self.prefix / "pip.ini"
 
     def _setting(self, key: str) -> tuple[str, str]:
         """Value and origin of a setting; two empty strings where it isn't set."""

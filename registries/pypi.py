@@ -9,9 +9,10 @@ knows about them. The "project" page is read for the origin of a claimed name, a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -40,6 +41,7 @@ _OLD_ENDS = (
     ".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg", ".whl", ".zip", ".tar", ".tgz", ".tar.gz",
     ".tar.bz2", ".tar.xz", ".tar.Z",
 )  # fmt: skip
+T = TypeVar("T")
 _PEOPLE = ("author", "author_email", "maintainer", "maintainer_email")
 
 
@@ -69,14 +71,7 @@ class PyPIRegistry:
                 utc_now(), None if page is None else page.first_released, reply.validator,
             )  # fmt: skip
 
-        return await self._client.ask(
-            f"{self._endpoint.url}/{name}/",
-            read,
-            accept=ACCEPT,
-            content_types=JSON_TYPES + HTML_TYPES,
-            headers=self._endpoint.headers(),
-            validator=known.validator if known is not None else "",
-        )
+        return await self._ask(name, read, validator=known.validator if known is not None else "")
 
     async def origin(self, name: str) -> Origin:
         """First upload from the Simple API; people and accounts from the "project" page.
@@ -95,6 +90,28 @@ class PyPIRegistry:
     async def description(self, name: str) -> str:
         """The summary of the "project" page; empty where the index has no such page."""
         return await self._read_project(canonical_name(self.ecosystem, name), _summary)
+
+    async def versions(self, name: str) -> Sequence[str]:
+        """Those that the page lists (PEP 700), or that its files have."""
+        name = canonical_name(self.ecosystem, name)
+
+        def read(reply: Reply) -> ProjectPage | None:
+            return read_page(name, reply) if reply.found else None
+
+        page = await self._ask(name, read)
+        if page is not None and page.versions is None:
+            raise RegistryError(f"{self._endpoint.url}: it doesn't say the versions of {name}")
+        return () if page is None else page.versions or ()
+
+    async def _ask(self, name: str, read: Callable[[Reply], T], *, validator: str = "") -> T:
+        return await self._client.ask(
+            f"{self._endpoint.url}/{name}/",
+            read,
+            accept=ACCEPT,
+            content_types=JSON_TYPES + HTML_TYPES,
+            headers=self._endpoint.headers(),
+            validator=validator,
+        )
 
     async def _read_project(self, name: str, read: Callable[[Mapping[str, object]], str]) -> str:
         """What ``read`` makes of the "project" page; empty where the index has none."""
@@ -119,9 +136,11 @@ class Indexes:
 
     ecosystem = Ecosystem.PYPI
 
-    def __init__(self, main: Registry, *extra: Registry) -> None:
+    def __init__(self, main: Registry, *extra: Registry, has_links: bool = False) -> None:
+        """``has_links``: pip takes files from elsewhere, too (``find-links``)."""
         self._main = main
         self._extra = extra
+        self._has_links = has_links
 
     async def look_up(self, name: str, known: Lookup | None = None) -> Lookup:
         """The verdict of the first index that has the name; ABSENT only if all say so.
@@ -140,6 +159,13 @@ class Indexes:
         """The description at the index that has the name. Raises RegistryError."""
         holder, _ = await self._find(name, None)
         return await holder.description(name)
+
+    async def versions(self, name: str) -> Sequence[str]:
+        """Those of all indexes together: pip takes any of them. Raises RegistryError."""
+        if self._has_links:
+            raise RegistryError("pip's find-links may hold other versions")
+        found = [await index.versions(name) for index in (self._main, *self._extra)]
+        return [version for versions in found for version in versions]
 
     async def _find(self, name: str, known: Lookup | None) -> tuple[Registry, Lookup]:
         """The index that has the name, and its verdict; the main one where none has it."""
@@ -174,6 +200,8 @@ class ProjectPage:
     """PEP 792; ``active`` where the index gives none"""
     first_released: datetime | None
     """upload time of the oldest remaining file; None for HTML, and where the index gives none"""
+    versions: Sequence[str] | None = None
+    """None where neither the page nor the names of all its files say them"""
 
 
 def read_page(name: str, reply: Reply) -> ProjectPage:
@@ -198,7 +226,12 @@ def _from_json(name: str, reply: Reply) -> ProjectPage:
     marked = page.get("project-status")
     status = str(marked.get("status", "active")) if isinstance(marked, dict) else "active"
     times = (aware_time(file.get("upload-time")) for file in files if isinstance(file, dict))
-    return ProjectPage(len(files), status, min(filter(None, times), default=None))
+    first = min(filter(None, times), default=None)
+    listed = page.get("versions")  # PEP 700
+    if not isinstance(listed, list):
+        names = [str(file.get("filename")) for file in files if isinstance(file, dict)]
+        return ProjectPage(len(files), status, first, _versions_of(names))
+    return ProjectPage(len(files), status, first, [str(version) for version in listed])
 
 
 def _from_html(name: str, reply: Reply) -> ProjectPage:
@@ -218,7 +251,23 @@ def _from_html(name: str, reply: Reply) -> ProjectPage:
     files = sum(is_file_of(name, file.filename) for file in page.packages)
     if not files and page.repository_version is None:
         raise NoAnswerError("its HTML has neither a file of the project nor a version tag")
-    return ProjectPage(files, str(page.status or "active"), None)
+    versions = _versions_of([file.filename for file in page.packages])
+    return ProjectPage(files, str(page.status or "active"), None, versions)
+
+
+def _versions_of(filenames: Iterable[str]) -> Sequence[str] | None:
+    """The versions that files have by their names; None where one doesn't say it."""
+    found = []
+    for filename in filenames:
+        try:
+            if filename.endswith(".whl"):
+                version = parse_wheel_filename(filename)[1]
+            else:
+                version = parse_sdist_filename(filename)[1]
+        except (InvalidWheelFilename, InvalidSdistFilename):
+            return None
+        found.append(str(version))
+    return found
 
 
 def is_file_of(name: str, filename: str) -> bool:

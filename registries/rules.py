@@ -77,6 +77,15 @@ def settle_ref(ref: PackageRef, now: datetime) -> Lookup | str:
     return ref.name
 
 
+def may_lack_version(ref: PackageRef, lookup: Lookup) -> bool:
+    """Whether a registry has to be asked for the version that a ref of a real name wants.
+
+    Not where the text names another index, which may hold others.
+    """
+    is_elsewhere = bool(ref.indexes) or Flag.PRIVATE_INDEX in ref.flags
+    return bool(ref.wanted) and lookup.verdict is Verdict.REAL and not is_elsewhere
+
+
 class AgeRule:
     """Makes REAL names SUSPECT, ``younger-than-model``, that are younger than the model's cutoff.
 

@@ -27,7 +27,7 @@ import marisa_trie
 from ghostbust.documents import parse_json
 from ghostbust.errors import DataError, SnapshotError, UsageError
 from ghostbust.files import SHARED, sha256_of, write_whole
-from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict
+from ghostbust.records import Ecosystem, Lookup, SuspectReason, Verdict, utc_now
 from ghostbust.registries.names import canonical_name
 
 FORMAT = 1
@@ -149,7 +149,9 @@ class Snapshot:
         there = Verdict.REAL, "registered", f"in {day}"
         missing = Verdict.ABSENT, "not-registered", f"not among the {len(self):,} names of {day}"
         if not self.complete:
-            why = f"not in {day}, which holds {len(self):,} names only"
+            age = max(0, (utc_now().date() - self.date).days)
+            old = f"{age} {'day' if age == 1 else 'days'} old"
+            why = f"not in {day}, which is {old} and holds {len(self):,} names only"
             missing = Verdict.UNKNOWN, "not-in-snapshot", why
         for name in names:
             if name in made:

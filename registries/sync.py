@@ -1,11 +1,12 @@
-"""A newer snapshot: PyPI's from the index's own listing, npm's from a package that lists names.
+"""A newer snapshot: PyPI's from the index's own listing, npm's from a package that lists names,
+that of crates from an archive of their index in git.
 
 A listing holds names only. What the present snapshot knows about downloads and suspects is
 carried over; a name that is new since then is plain, and REAL.
 
 The npm registry publishes no list. The package is other people's work, made from the registry's
-feed of changes; a name that it lacks needn't be absent, so a snapshot made from it is complete
-only if the user says so.
+feed of changes; a name that it lacks needn't be absent, so a snapshot made from it is never
+complete: what it lacks is asked live, or UNKNOWN with the list's age.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import hashlib
 import json
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from io import BufferedRandom
 from pathlib import Path
@@ -31,6 +33,7 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import DataError, RegistryError
 from ghostbust.files import SHARED, write_whole
 from ghostbust.records import Ecosystem
+from ghostbust.registries.crates import index_path
 from ghostbust.registries.live import CANARIES
 from ghostbust.registries.names import canonical_name, is_valid_name
 from ghostbust.registries.pypi import JSON_TYPES, aware_time
@@ -47,10 +50,11 @@ NAMES_PACKAGE = "all-the-package-names"
 """the npm package that lists the names; it is published daily"""
 MAX_FILE_BYTES = 1 << 30
 """largest answer, unpacked; PyPI's list of names had some 40 MB in 2026"""
+OLD_AFTER = timedelta(days=30)
+"""age from which a package that lists names seems to be kept up no more"""
 LEAST_KEPT = 0.9
 """share of the present snapshot's names below which a listing counts as cut"""
 _NAMES_FILE = "package/names.json"
-_ABBREVIATED = "application/vnd.npm.install-v1+json"
 _VERSION_KEYS = ("etag", "last_modified", "version")
 
 Progress = Callable[[int, int | None], None]
@@ -111,24 +115,58 @@ def sync_npm(
     url: str,
     folder: Path,
     *,
-    package: str,
-    complete: bool,
+    package: str = NAMES_PACKAGE,
     today: date,
     progress: Progress,
     patience: Patience | None = None,
 ) -> Synced:
     """Makes ``folder`` hold the snapshot of the names that ``package`` lists.
 
-    Its day is the day on which the package was last published, at most ``today``. ``complete``:
-    names that the package doesn't list are absent. Otherwise as `sync_pypi`.
+    Its day is the day on which the package's newest version was published, at most ``today``.
+    Otherwise as `sync_pypi`.
     """
     present, source = _present(Ecosystem.NPM, folder), f"{url} {package}"
-    known = _last_version(present, source, folder) if present.complete is complete else {}
+    known = _last_version(present, source, folder)
     listing = fetch_npm_names(
         client, url, folder, package=package, known_version=known.get("version", ""),
         progress=progress, patience=patience,
     )  # fmt: skip
-    return _replace(present, listing, folder, source, today=today, complete=complete)
+    return _replace(present, listing, folder, source, today=today, complete=False)
+
+
+def sync_crates(
+    client: http.Client,
+    url: str,
+    folder: Path,
+    *,
+    today: date,
+    progress: Progress,
+    patience: Patience | None = None,
+) -> Synced:
+    """Makes ``folder`` hold the snapshot of the crates in the archive at ``url``.
+
+    Its day is that of the archive's newest file, at most ``today``. None is shipped, so there may
+    be none before. Otherwise as `sync_pypi`.
+    """
+    has_one = find_snapshot(Ecosystem.CARGO, folder).is_file()
+    present = _present(Ecosystem.CARGO, folder) if has_one else None
+    folder.mkdir(parents=True, exist_ok=True)
+    with passing_file(folder, url, "archive of the index") as archive:
+        for attempt in attempts(patience):
+            with (
+                attempt,
+                client.stream(
+                    "GET", url, headers={"User-Agent": http.USER_AGENT}, follow_redirects=True
+                ) as response,
+            ):
+                check_status(url, response, "cargo's")
+                save(url, response, archive, progress=progress)
+        entries, day = _crates_in(archive, url)
+    names, skipped = _valid_names(Ecosystem.CARGO, url, entries)
+    listing = Listing(names, skipped, {}, day)
+    return _replace(
+        present, listing, folder, url, today=today, complete=True, ecosystem=Ecosystem.CARGO
+    )
 
 
 def fetch_listing(
@@ -215,9 +253,13 @@ def _listed_projects(url: str, page: IO[bytes]) -> list[object]:
     return projects
 
 
-def _newest(client: http.Client, place: str) -> tuple[str, Mapping[str, Any], date | None]:
-    """Version, tarball and day of the newest version of the package."""
-    headers = {"Accept": f"{_ABBREVIATED}, application/json;q=0.8", "User-Agent": http.USER_AGENT}
+def _newest(client: http.Client, place: str) -> tuple[str, Mapping[str, Any], date]:
+    """Version, tarball and day of the newest version of the package.
+
+    From the whole document: the abbreviated one has no day of a version, only the last change of
+    anything, which makes an old list look new.
+    """
+    headers = {"Accept": "application/json", "User-Agent": http.USER_AGENT}
     response = client.get(place, headers=headers, follow_redirects=True)
     check_status(place, response, "npm's")
     try:
@@ -226,10 +268,12 @@ def _newest(client: http.Client, place: str) -> tuple[str, Mapping[str, Any], da
         dist = document["versions"][version]["dist"]
         if not {"tarball", "integrity"} <= dist.keys():
             raise RegistryError(f"{place}: it gives no tarball and hash of {version}")
-        published = aware_time(document.get("modified") or document.get("time", {}).get(version))
+        published = aware_time(document.get("time", {}).get(version))
+        if published is None:
+            raise RegistryError(f"{place}: it doesn't say when {version} was published")
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise NoAnswerError("its document is cut or broken") from exc
-    return version, dist, None if published is None else published.date()
+    return version, dist, published.date()
 
 
 def _download(
@@ -271,6 +315,22 @@ def _names_in(tarball: BufferedRandom, place: str) -> list[object]:
     if not isinstance(listed, list):
         raise RegistryError(f"{place}: its {_NAMES_FILE} is no list")
     return listed
+
+
+def _crates_in(archive: BufferedRandom, place: str) -> tuple[list[str], date | None]:
+    """The crates that a checkout of the index has files of, and the day of the newest file."""
+    names: list[str] = []
+    newest = 0.0
+    try:
+        with tarfile.open(fileobj=archive, mode="r|*") as tar:
+            for entry in tar:
+                name = entry.name.rpartition("/")[2]
+                if entry.isfile() and f"/{entry.name}".endswith(f"/{index_path(name)}"):
+                    names.append(name)
+                    newest = max(newest, entry.mtime)
+    except (tarfile.TarError, EOFError, ValueError, zlib.error) as exc:
+        raise RegistryError(f"{place}: it is no archive (.tar.gz) of an index of crates") from exc
+    return names, datetime.fromtimestamp(newest, UTC).date() if newest else None
 
 
 def _valid_names(
@@ -369,23 +429,29 @@ def _present(ecosystem: Ecosystem, folder: Path) -> Snapshot:
 
 
 def _replace(
-    present: Snapshot,
+    present: Snapshot | None,
     listing: Listing | None,
     folder: Path,
     source: str,
     *,
     today: date,
     complete: bool,
+    ecosystem: Ecosystem | None = None,
 ) -> Synced:
     """Puts the new snapshot in the place of the present one, which is kept in a folder of its day.
 
-    ``source``: the address, and the package that lists the names, if one does.
+    ``source``: the address, and the package that lists the names, if one does. ``ecosystem``: of
+    the first one of its kind, where ``present`` is None.
     """
+    if present is None:
+        if listing is None or ecosystem is None:
+            raise ValueError("the first snapshot needs a listing")
+        return _put(listing, {}, folder, source, ecosystem, today=today, complete=complete)
     if listing is None:
         return Synced(present, changed=False)
-    names, ecosystem = listing.names, present.ecosystem
+    names = listing.names
     # An incomplete snapshot of PyPI may be of another index; npm's holds the popular names.
-    comparable = present.complete or ecosystem is Ecosystem.NPM
+    comparable = present.complete or present.ecosystem is Ecosystem.NPM
     if comparable and len(names) < LEAST_KEPT * len(present):
         raise RegistryError(
             f"{source}: it lists {len(names):,} names, the snapshot of {present.date} has"
@@ -394,9 +460,24 @@ def _replace(
     added = sum(name not in present for name in names)
     vanished = len(present) + added - len(names)
     noted = {row.name: row for row in present.notes}
+    made = _put(listing, noted, folder, source, present.ecosystem, today=today, complete=complete)
+    return replace(made, added=added, vanished=vanished)
+
+
+def _put(
+    listing: Listing,
+    noted: Mapping[str, NameRow],
+    folder: Path,
+    source: str,
+    ecosystem: Ecosystem,
+    *,
+    today: date,
+    complete: bool,
+) -> Synced:
+    """Writes the snapshot; ``noted``: what is known of names. All count as added."""
     keep_snapshot(ecosystem, folder)
     path = build_snapshot(
-        [noted.get(name) or NameRow(name) for name in sorted(names)],
+        (noted.get(name) or NameRow(name) for name in sorted(listing.names)),
         ecosystem=ecosystem,
         date=min(listing.day or today, today),
         complete=complete,
@@ -408,7 +489,7 @@ def _replace(
     }  # fmt: skip
     text = json.dumps(state, indent=2)
     write_whole(_state_file(ecosystem, folder), text, mode=SHARED, error=DataError)
-    return Synced(made, True, added, vanished, listing.skipped)
+    return Synced(made, True, len(listing.names), 0, listing.skipped)
 
 
 def _last_version(present: Snapshot, source: str, folder: Path) -> dict[str, str]:

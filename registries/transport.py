@@ -256,7 +256,8 @@ class Client:
         """What ``read`` makes of the registry's answer at ``url``.
 
         Asks again after a lost connection, a time-out, a status that may pass, a wrong content
-        type, a cut body, and where ``read`` raises NoAnswerError. Raises UnansweredError when
+        type (none in ``content_types``: any will do), a cut body, and where ``read`` raises
+        NoAnswerError. Raises UnansweredError when
         patience ends, and without asking while the host is left alone; RegistryError at once for
         any other status, such as 401 and 403; SpentError where a meter forbids the request.
         """
@@ -364,7 +365,7 @@ class Client:
         if response.status_code == HTTPStatus.NOT_MODIFIED:
             return Reply(True, url, changed=False)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind not in content_types:
+        if content_types and kind not in content_types:
             raise NoAnswerError(
                 f"it sent {kind or 'no content type'} instead of {content_types[0]}"
             )
@@ -382,5 +383,5 @@ def _check_status(url: str, response: http.Response, *, conditional: bool) -> No
     if http.may_pass(status):
         raise NoAnswerError(f"HTTP {status}", http.retry_after_s(response))
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise RegistryError(f"{url}: HTTP {status}; check the credentials in pip's or npm's config")
+        raise RegistryError(f"{url}: HTTP {status}; check the credentials in its tool's config")
     raise RegistryError(f"{url}: HTTP {status}")

@@ -109,6 +109,8 @@ NOT_OURS = {
     "tee": "the system's own",
     "useradd": "the system's own",
     "systemctl": "the system's own",
+    "docker": "runs an image",
+    "docker/build.sh": "builds an image",
     "some-model": "stands for any program that prints answers",
 }
 """programs of others that the docs call, and what for; ghostbust's tests don't run them"""

@@ -100,7 +100,7 @@ def test_the_lock_is_one_holders_and_comes_free(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), home.exclusive("fails"):
         raise ZeroDivisionError
     with home.exclusive("daemon"):
-        assert home.lock.read_text() == f"{os.getpid()} daemon\n"
+        assert home.lock.read_text("utf-8").strip() == f"{os.getpid()} daemon"
 
 
 HOLDER = """
@@ -131,15 +131,15 @@ def test_a_killed_holder_is_named_and_then_gone(tmp_path: Path) -> None:
         holder.kill()
         holder.wait()
         with home.exclusive("sweep"):
-            assert home.lock.read_text() == f"{os.getpid()} sweep\n"
+            assert home.lock.read_text("utf-8").strip() == f"{os.getpid()} sweep"
 
 
 def test_the_daemons_lock_leaves_the_home_to_its_jobs(tmp_path: Path) -> None:
     home = Home.open(tmp_path)
     with home.exclusive("daemon", home.daemon_lock):
         with home.exclusive("round"):
-            assert (home.lock.read_text(), home.daemon_lock.read_text()) == (
-                f"{os.getpid()} round\n", f"{os.getpid()} daemon\n",
+            assert (home.holder(home.lock), home.holder(home.daemon_lock)) == (
+                f"{os.getpid()} round", f"{os.getpid()} daemon",
             )  # fmt: skip
         with (
             pytest.raises(BusyError, match=r"\(daemon\)"),

@@ -14,7 +14,7 @@ SOURCES = {name: ROOT / name for name in ("ghostbust", "loop", "registries")}
 NOUNS = {
     "records", "errors", "home", "config", "sections", "adapters", "prompts", "measure",
     "side_by_side", "answer_faults", "statistics", "quantiles", "unseen", "http", "text",
-    "documents", "files", "gguf_name", "times", "extras", "undefined_roots", "plugins",
+    "documents", "files", "system", "gguf_name", "times", "extras", "undefined_roots", "plugins",
 }  # fmt: skip
 """files at the root that every part may import"""
 PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}

@@ -34,7 +34,7 @@ from ghostbust.prompts import (
     split,
     suite_family,
 )
-from ghostbust.records import ASKED, Answer, Context, Ecosystem, Prompt, Sample, Side, content_id
+from ghostbust.records import PROMPTED, Answer, Context, Ecosystem, Prompt, Sample, Side, content_id
 
 TASKS = [Task(f"task-{n}", f"do {n}", "domain") for n in range(2000)]
 
@@ -48,7 +48,7 @@ def test_the_shipped_tasks_come_in_a_fixed_mixed_order() -> None:
     assert not any(task.private for task in tasks)
 
 
-@pytest.mark.parametrize("ecosystem", ASKED)
+@pytest.mark.parametrize("ecosystem", PROMPTED)
 def test_the_fresh_tasks_come_in_a_fixed_mixed_order(ecosystem: Ecosystem) -> None:
     tasks = fresh_tasks(ecosystem)
     assert tasks == fresh_tasks(ecosystem)
@@ -89,7 +89,7 @@ def test_every_wording_is_used(context: Context) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("ecosystem", ASKED)
+@pytest.mark.parametrize("ecosystem", PROMPTED)
 @pytest.mark.parametrize("context", list(Context))
 def test_no_form_leaves_a_gap(context: Context, ecosystem: Ecosystem) -> None:
     for number in range(40):

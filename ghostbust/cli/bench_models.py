@@ -17,12 +17,12 @@ from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import on_interrupt
 from ghostbust.cli.eval import need_plots, show_sections
 from ghostbust.cli.options import (
-    AskedEcosystem,
     EcosystemOption,
     EndpointOption,
     KeepPromptsOption,
     ModelOption,
     PlotOption,
+    PromptedEcosystem,
     PromptsOption,
     RegistryModeOption,
     SeedOption,
@@ -31,6 +31,7 @@ from ghostbust.cli.output import Stages
 from ghostbust.evaluation.ways import Search, Way
 from ghostbust.extras import need_local
 from ghostbust.prompts import FRESH
+from ghostbust.system import need_linux
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -134,6 +135,7 @@ def unlearners(
     serves. Exits with 0 when it came to its end, whatever it found.
     """
     need_local("comparing methods")
+    need_linux("comparing methods, which runs model-written code,")
     from ghostbust.evaluation.comparators import comparator_named, comparators, is_comparator
     from ghostbust.evaluation.comparisons import contest_tables, draw_contest
     from ghostbust.evaluation.figures import EvaluationSection
@@ -221,6 +223,7 @@ def continual(
     nothing is gated and nothing serves. Exits with 0 when it came to its end.
     """
     need_local("comparing rounds")
+    need_linux("comparing rounds, which runs model-written code,")
     from ghostbust.evaluation.comparisons import continual_tables, draw_continual
     from ghostbust.evaluation.figures import EvaluationSection
     from ghostbust.loop.compare import ContinualPlan, compare_ways
@@ -322,7 +325,7 @@ def _search_plan(
     ways: Sequence[Search],
     seeds: Sequence[int],
     answers: int,
-    ecosystem: AskedEcosystem,
+    ecosystem: PromptedEcosystem,
     stages: Stages,
 ) -> FindingPlan:
     """The plan, its model loaded; only the chosen ecosystem's packages are asked for."""
@@ -386,7 +389,7 @@ def _bench(cli: Invocation, settings: Config) -> Iterator[tuple[Session, Stages]
 
 
 def _sides(
-    settings: Config, ecosystem: AskedEcosystem, holdout_tasks: int | None, *, fresh: bool
+    settings: Config, ecosystem: PromptedEcosystem, holdout_tasks: int | None, *, fresh: bool
 ) -> tuple[list[Task], list[Task]]:
     """The training tasks, and as many held-out ones as `ghostbust eval --limit` takes.
 

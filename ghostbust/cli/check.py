@@ -15,11 +15,13 @@ from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, NOT_LOOKED_AT
 from ghostbust.cli.options import AsOfOption, RegistryModeOption
 from ghostbust.cli.output import Output, cell, print_json
 from ghostbust.errors import UsageError
-from ghostbust.records import Verdict
+from ghostbust.records import Ecosystem, Verdict
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.sources import Unchecked
+    from ghostbust.cli.source_text import Unchecked
+    from ghostbust.home import Home
+    from ghostbust.registries.judge import Judge
     from ghostbust.results import Checked, CheckedList
 
 Format = Literal["table", "json", "sarif", "github"]
@@ -157,17 +159,31 @@ def check(
         found = judge_sources(judge, vouching, gathered.sources, own)
     checked = CheckedList(found, str(mode))
     _report(cli.output, shape, checked, gathered.skipped, show_all=show_all)
-    raise typer.Exit(_exit_code(checked, gathered.skipped))
+    code = _exit_code(checked, gathered.skipped)
+    if code == COULD_NOT_ASK and (offer := _offer(checked, judge, cli.home)):
+        cli.output.note(offer)
+    raise typer.Exit(code)
 
 
 def _exit_code(checked: CheckedList, skipped: Sequence[Unchecked]) -> int:
     """1 for a finding, else 3 for what nobody could say, 4 for what nobody looked at, 0."""
     names = checked.distinct()
-    if any(one.invented for one in names):
+    if any(one.is_finding for one in names):
         return FINDINGS
     if any(one.unanswered for one in names):
         return COULD_NOT_ASK
     return NOT_LOOKED_AT if skipped or any(one.unasked for one in names) else 0
+
+
+def _offer(checked: CheckedList, judge: Judge, home: Home) -> str:
+    """What makes more of npm known, where npm's names were open; empty where they weren't."""
+    npm = [one for one in checked.distinct() if one.unanswered and one.ecosystem is Ecosystem.NPM]
+    if not npm:
+        return ""
+    snapshot = judge.snapshots.get(Ecosystem.NPM)
+    if snapshot is None or snapshot.path.parent != home.registry:
+        return "to know all of npm's names offline: ghostbust registry sync --ecosystem npm"
+    return f"npm's list is of {snapshot.date}; newer: ghostbust registry sync --ecosystem npm"
 
 
 def _report(
@@ -250,6 +266,8 @@ def _counts(checked: CheckedList) -> str:
     line = f"{counts.names} {'name' if counts.names == 1 else 'names'}: {', '.join(parts)}"
     if counts.unmapped:
         line += f"; {counts.unmapped} of {counts.imports} imports can't be tied to a distribution"
+    if counts.without_version:
+        line += f"; {counts.without_version} without the version asked for"
     if counts.own:
         line += f"; {counts.own} the checkout's own"
     if counts.ignored:

@@ -12,15 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
-from ghostbust.cli.sources import (
+from ghostbust.cli.source_text import (
     CalledScript,
     NamedFile,
     Project,
     SourceText,
     Unchecked,
     shown_address,
-    unread_parts,
 )
+from ghostbust.cli.sources import unread_parts
 from ghostbust.extractors.extract import examine
 from ghostbust.extractors.installers import InstallCommand, Takes, read_commands
 from ghostbust.extractors.interface import Language, Placed, behind, word_set
@@ -42,7 +42,7 @@ _VERBS = word_set("install add i")
 _NEAR = 40
 """characters behind a command in which a pipe is looked for"""
 _FEEDING = word_set("xargs parallel")
-_FOLDER_OPTIONS = word_set("--prefix -C --cwd --dir --directory --project")
+_FOLDER_OPTIONS = word_set("--prefix -C --cwd --dir --directory --project --path")
 
 
 def source_of_command(command: str) -> SourceText:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from ghostbust.documents import document_of, parse_json
 from ghostbust.errors import GhostbustError, PublishError, UsageError
 from ghostbust.extras import has_local
 from ghostbust.plugins import Kind, load_plugin, plugins
-from ghostbust.records import ASKED, Ecosystem, utc_now
+from ghostbust.records import PROMPTED, Ecosystem, utc_now
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -120,7 +121,7 @@ def examine(cli: Invocation) -> Iterator[tuple[str, Diagnosis]]:
         {
             "store": partial(check_store, home),
             "disk": partial(check_disk, home),
-            **{f"{eco} snapshot": partial(check_snapshot, eco, home) for eco in ASKED},
+            **{f"{eco} snapshot": partial(check_snapshot, eco, home) for eco in PROMPTED},
         }
     )
     try:
@@ -216,6 +217,9 @@ def check_accelerator() -> Diagnosis:
 
 def check_sandbox(required: Sequence[str]) -> Diagnosis:
     """Which layers there are around model-written code, and whether they are those ``required``."""
+    if sys.platform != "linux":
+        said = "none: model-written code, and so a round, runs on Linux only"
+        return Diagnosis(Level.WARN, said, "for rounds, use a container or WSL")
     from ghostbust.gates.layers import VERDICT, missing_layers, sandbox_layers, unkept_promises
 
     layers = "; ".join(sandbox_layers())
@@ -269,10 +273,12 @@ def check_snapshot(ecosystem: Ecosystem, home: Home, now: datetime | None = None
     found = Snapshot.load(find_snapshot(ecosystem, home.registry))
     found.verify()
     said = f"{len(found):,} names of {found.date}, hashes right"
-    if (now or datetime.now(UTC)).date() - found.date <= OLD_AFTER:
-        return Diagnosis(Level.OK, said)
-    command = "sync" if ecosystem is Ecosystem.PYPI else "build"
-    return Diagnosis(Level.WARN, said, f"it is old: ghostbust registry {command}")
+    command = f"ghostbust registry sync --ecosystem {ecosystem}"
+    if (now or datetime.now(UTC)).date() - found.date > OLD_AFTER:
+        return Diagnosis(Level.WARN, said, f"it is old: {command}")
+    if found.path.parent != home.registry and not found.complete:
+        return Diagnosis(Level.OK, f"{said}, the popular ones", f"for all, offline too: {command}")
+    return Diagnosis(Level.OK, said)
 
 
 def check_model(settings: Config, cache: Path) -> Diagnosis:
@@ -323,7 +329,7 @@ def service_checks(settings: Config, home: Home) -> Mapping[str, Check]:
     if settings.discovery.rewriter is not None:
         checks["rewriter"] = partial(check_rewriter, settings)
     checks |= publisher_checks(settings, home)
-    for ecosystem in ASKED:
+    for ecosystem in PROMPTED:
         checks[f"{ecosystem} registry"] = partial(check_registry, ecosystem, settings, home.path)
     checks["stored times"] = partial(check_stored_times, home)
     checks["daemon"] = partial(check_daemon, home, settings)

@@ -13,13 +13,13 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.options import (
-    AskedEcosystem,
     AsOfOption,
     EcosystemOption,
     EndpointOption,
     KeepPromptsOption,
     ModelOption,
     PlotOption,
+    PromptedEcosystem,
     PromptsOption,
     RegistryModeOption,
     SamplesOption,
@@ -29,6 +29,7 @@ from ghostbust.cli.output import Output, cell, table
 from ghostbust.errors import UsageError
 from ghostbust.extras import need_local
 from ghostbust.prompts import FRESH
+from ghostbust.system import need_linux
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -134,6 +135,7 @@ def eval_(
     Exits with 0 when it came to its end, whatever it found.
     """
     need_local("eval")
+    need_linux("eval, which runs model-written code,")
     from ghostbust.loop.evaluate import EvalPlan, choose_adapters
 
     need_plots(plot)
@@ -228,7 +230,7 @@ def need_subjects(
 
 def _tasks(
     settings: Config,
-    ecosystem: AskedEcosystem,
+    ecosystem: PromptedEcosystem,
     *,
     fresh: bool,
     everything: bool,

@@ -41,22 +41,27 @@ def export_adapter(
     found = find_adapter(cli.open_store(), cli.home, name)
     if found is None:
         raise UsageError("the base serves, so there is no adapter; name one")
+    from ghostbust.adapters import read_adapter
+    from ghostbust.records import utc_now
+    from ghostbust.reports.card import model_card
+
+    card = model_card(cli.open_store(), read_adapter(found[1]), shape, utc_now())
     with on_interrupt("nothing was written; run the same command again"):
         match shape:
             case "peft":
                 from ghostbust.exports.adapters import export_peft
 
-                export_peft(found[1], out)
+                export_peft(found[1], out, card)
             case "merged":
                 need_local("merging an adapter")
                 from ghostbust.exports.adapters import export_merged
 
-                export_merged(found[1], out, cache_dir())
+                export_merged(found[1], out, cache_dir(), card)
             case "gguf-lora":
                 need_local("writing GGUF")
                 from ghostbust.exports.gguf_lora import export_gguf_lora
 
-                export_gguf_lora(found[1], out, cache_dir())
+                export_gguf_lora(found[1], out, cache_dir(), card)
     cli.output.note(f"{found[0]} as {shape}: {out}")
 
 

@@ -3,6 +3,8 @@ that these name in turn.
 
 Whether an argument is a name or a path can't depend on what lies in the current folder: whoever
 wrote that could make the check read something else. It depends on how the argument is written.
+
+What reads files is imported where there is one: names alone, which most calls give, need none.
 """
 
 from __future__ import annotations
@@ -15,22 +17,15 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ghostbust.cli.sources import (
+from ghostbust.cli.source_text import (
     STDIN,
     NamedFile,
     SourceText,
     Unchecked,
-    is_read,
-    read_source,
     shown_address,
     source_of_name,
 )
 from ghostbust.errors import UsageError
-from ghostbust.extractors.checkout import is_filled
-from ghostbust.extractors.labels import label_of_file
-from ghostbust.extractors.locks import LOCKS
-from ghostbust.extractors.manifests import MANIFESTS
-from ghostbust.extractors.names import scan_name
 from ghostbust.records import Ecosystem
 
 _DEEPEST = 20
@@ -81,13 +76,20 @@ def is_path(word: str) -> bool:
     It has a separator (and is no ``@scope/name``, purl or address), or is a folder's dots, or ends
     as no package's name does (``package.json``, ``answer.md``), or is a dependency file's name.
     """
-    if word in (".", ".."):
+    if word in (".", "..") or (os.sep != "/" and os.sep in word):
         return True
     if "/" in word:
         is_scoped = word.startswith("@") and word.count("/") == 1
         return not (is_scoped or word.startswith("pkg:") or "://" in word or " @ " in word)
     if "@" in word or not word.strip():
         return False
+    if "." not in word and not word.lower().endswith("file"):  # as Pipfile and Dockerfile do
+        return False
+    from ghostbust.extractors.labels import label_of_file
+    from ghostbust.extractors.locks import LOCKS
+    from ghostbust.extractors.manifests import MANIFESTS
+    from ghostbust.extractors.names import scan_name
+
     label = label_of_file(word)
     if label in MANIFESTS or label in LOCKS or label == "dockerfile":
         return True
@@ -99,6 +101,10 @@ def add_source(gathered: Gathered, source: SourceText, depth: int = 0) -> None:
     """A source, and the requirements files that it names, and those that they name."""
     gathered.sources.append(source)
     gathered.skipped += source.skipped
+    if not source.files:
+        return
+    from ghostbust.cli.sources import read_source
+
     who = source.path if source.file else "the command"
     for file in source.files:
         named = f"named in {who}" + (f", line {file.line}" if file.line else "")
@@ -136,18 +142,24 @@ def _add_path(gathered: Gathered, path: str, exclude: Sequence[str]) -> None:
         gathered.folders.append(path)
         _add_folder(gathered, path, exclude)
         return
+    from ghostbust.cli.sources import read_source
+
     source = read_source(path)
     _note_read(gathered, path)
     add_source(gathered, source)
 
 
 def _note_read(gathered: Gathered, path: str) -> None:
+    from ghostbust.extractors.labels import label_of_file
+
     if label_of_file(path) == "requirements.txt":
         gathered.seen.add(os.path.realpath(path))
 
 
 def _add_folder(gathered: Gathered, folder: str, exclude: Sequence[str]) -> None:
     """The files of a folder; one that can't be read is reported, and the others are read."""
+    from ghostbust.cli.sources import read_source
+
     found = walk(folder, exclude)
     gathered.skipped += found.skipped
     for path in found.files:
@@ -200,6 +212,8 @@ def walk(root: str, exclude: Sequence[str] = ()) -> Walk:
     Leaves out folders that tools fill, by their names, and links that lead out. ``.gitignore``
     isn't read and git isn't run: a checkout's own settings make git run programs.
     """
+    from ghostbust.extractors.checkout import is_filled
+
     found = Walk()
     base = Path(os.path.realpath(root))
     waiting = [""]
@@ -227,6 +241,8 @@ def walk(root: str, exclude: Sequence[str] = ()) -> Walk:
 
 
 def _note_file(found: Walk, shown: str, entry: os.DirEntry[str], base: Path) -> None:
+    from ghostbust.cli.sources import is_read
+
     if not is_read(entry.name):
         found.others[Path(entry.name).suffix.lower() or entry.name] += 1
         return

@@ -23,12 +23,9 @@ from ghostbust.cli.context import open_judge
 from ghostbust.cli.gathering import Gathered, add_source
 from ghostbust.cli.hook_agents import CELL, Decision, FileWrite, Ruling, ToolEvent
 from ghostbust.cli.judging import OwnCode, Vouching, judge_sources
+from ghostbust.cli.source_text import Project, SourceText, Unchecked, is_prose
 from ghostbust.cli.sources import (
-    Project,
-    SourceText,
-    Unchecked,
     is_other_manifest,
-    is_prose,
     is_read,
     read_source,
     read_text,
@@ -43,17 +40,20 @@ from ghostbust.text import visible
 
 LIMIT_S = 5.0
 """of reading, and of look-ups: an agent waits for the answer, `TIMEOUT_S` at most"""
+_VERSIONS_S = 2.0
+"""of these look-ups, those of versions"""
 _MOST_LINES = 10
 _DEEPEST = 3
 """scripts that run each other"""
 _PROJECT_FILES = {
     Ecosystem.PYPI: ("pyproject.toml", "setup.cfg", "setup.py", "Pipfile"),
     Ecosystem.NPM: ("package.json",),
+    Ecosystem.CARGO: ("Cargo.toml",),
 }
 """what says which packages a project needs; lock files, which name thousands, aren't read"""
 _IN_COMMAND = "(command)"
 """the file that code in a command counts as: it lies where the command runs"""
-_CODE = (".py", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx")
+_CODE = (".py", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".rs")
 _WEIGHT: tuple[Decision, ...] = ("allow", "ask", "deny")
 
 _Result = TypeVar("_Result")
@@ -141,6 +141,8 @@ def _decision(found: Checked) -> Decision | None:
     if found.invented:
         is_doubtful = is_import and found.verdict is Verdict.ABSENT
         return "allow" if is_doubtful or _is_said(found) else "deny"
+    if found.is_finding:  # a version that isn't there
+        return "allow" if _is_said(found) else "deny"
     if found.unanswered or found.unasked:
         return "allow" if is_import else "ask"
     return None
@@ -157,7 +159,7 @@ def _judged(gathered: Gathered, rules: HookRules) -> list[Checked]:
     # Comments don't excuse a name here: the agent writes them.
     own = OwnCode(heed_comments=False)
     with open_judge(rules.mode, rules.home, rules.day) as judge:
-        return judge_sources(judge, rules.vouching, gathered.sources, own)
+        return judge_sources(judge, rules.vouching, gathered.sources, own, versions_s=_VERSIONS_S)
 
 
 def _within(limit_s: float, work: Callable[[], _Result]) -> _Result:

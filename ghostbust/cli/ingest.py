@@ -157,7 +157,7 @@ def _print(output: Output, read: Ingested, names: Sequence[InventedName]) -> Non
         which = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
         line, why = skipped.first or (0, "")
         where = f"first {read.first_skipped_in}, line {line}: {why}"
-        output.note(f"skipped {skipped.faulty:,} lines ({which}), {where}")
+        output.note(f"skipped {skipped.faulty:,} records ({which}), {where}")
     if skipped.first_unread is not None:
         line, why = skipped.first_unread
         where = f"first {read.first_unread_in}, line {line}: {why}"

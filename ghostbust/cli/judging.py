@@ -11,19 +11,30 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ghostbust.cli.sources import shown_address
+from ghostbust.cli.source_text import is_prose, shown_address
 from ghostbust.errors import ConfigError, StoreError, UsageError
-from ghostbust.extractors.checkout import Checkouts
-from ghostbust.records import Ecosystem, Flag, Lookup, NamedIndex, PackageRef, Verdict, utc_now
+from ghostbust.records import (
+    Ecosystem,
+    Flag,
+    Judged,
+    Lookup,
+    NamedIndex,
+    PackageRef,
+    Verdict,
+    utc_now,
+)
 from ghostbust.registries.names import canonical_name, is_valid_name, ref_of
+from ghostbust.registries.rules import may_lack_version
 from ghostbust.results import IGNORED, Checked
 from ghostbust.text import Lines, Place
 
 if TYPE_CHECKING:
-    from ghostbust.cli.sources import SourceText
+    from ghostbust.cli.source_text import SourceText
+    from ghostbust.extractors.checkout import Checkouts
     from ghostbust.home import Home
     from ghostbust.registries.judge import Judge
 
@@ -34,9 +45,17 @@ _COMMENT = re.compile(r"ghostbust: ?ignore\[([^\]\n]{1,200})\]")
 
 
 def judge_sources(
-    judge: Judge, vouching: Vouching, sources: Sequence[SourceText], own: OwnCode | None = None
+    judge: Judge,
+    vouching: Vouching,
+    sources: Sequence[SourceText],
+    own: OwnCode | None = None,
+    *,
+    versions_s: float = 5.0,
 ) -> list[Checked]:
-    """The verdict on each ref of each source, in their order. Raises ConfigError."""
+    """The verdict on each ref of each source, in their order. Raises ConfigError.
+
+    ``versions_s``: how long registries are asked for versions, some ten names a second.
+    """
     from ghostbust.registries.nearest import nearest_names
 
     own = own or OwnCode()
@@ -53,11 +72,36 @@ def judge_sources(
         known or own.after(source, ref, by_named_indexes(judge, ref, next(answers).lookup))
         for (source, ref), known in zip(pairs, settled, strict=True)
     ]
+    lookups = _with_versions(judge, own, pairs, lookups, versions_s)
     nearest = nearest_names(judge.snapshots, lookups)
     return [
         Checked.of(ref, lookup, nearest, place)
         for (_, ref), lookup, place in zip(pairs, lookups, _places(sources), strict=True)
     ]
+
+
+def _with_versions(
+    judge: Judge,
+    own: OwnCode,
+    pairs: Sequence[tuple[SourceText, PackageRef]],
+    lookups: Sequence[Lookup],
+    limit_s: float,
+) -> list[Lookup]:
+    """The verdicts; a REAL one gets the reason ``version-absent`` where the version that its text
+    wants isn't there.
+
+    Prose isn't judged by it, since it may speak of a release to come, nor a name that the checkout
+    itself defines.
+    """
+    asked = [
+        n
+        for n, ((source, ref), lookup) in enumerate(zip(pairs, lookups, strict=True))
+        if may_lack_version(ref, lookup)
+        and not (is_prose(source.path or "") or own.has(source, ref))
+    ]
+    judged = [Judged(pairs[n][1], lookups[n]) for n in asked]
+    found = dict(zip(asked, judge.with_versions(judged, limit_s), strict=True))
+    return [found.get(n, lookup) for n, lookup in enumerate(lookups)]
 
 
 def _places(sources: Iterable[SourceText]) -> Iterator[Place | None]:
@@ -207,8 +251,14 @@ class OwnCode:
     def __init__(self, folders: Iterable[str] = (), *, heed_comments: bool = True) -> None:
         """``folders``: as given to the command; ``heed_comments``: off where the files' author
         isn't trusted."""
-        self._checkouts = Checkouts(Path(folder) for folder in folders)
+        self._folders = tuple(Path(folder) for folder in folders)
         self._heed_comments = heed_comments
+
+    @cached_property
+    def _checkouts(self) -> Checkouts:
+        from ghostbust.extractors.checkout import Checkouts  # not for names alone
+
+        return Checkouts(self._folders)
 
     def before(self, source: SourceText, ref: PackageRef) -> Lookup | None:
         """The verdict on a ref that no registry is asked about; None for any other."""
@@ -226,10 +276,20 @@ class OwnCode:
         missing = lookup.invented or lookup.reason in ("not-in-snapshot", Flag.PRIVATE_INDEX)
         if source.file is None or not missing:
             return lookup
-        place = self._checkouts.of(source.file).defines(ref, source.file)
+        checkout = self._checkouts.of(source.file)
+        if (manifest := checkout.unlisted(ref, source.file)) is not None:
+            evidence = f"{manifest} doesn't list it: a module, or another name of a crate in it"
+            return self._verdict(ref, "no-mapping", evidence)
+        place = checkout.defines(ref, source.file)
         if place is None:
             return lookup
         return self._verdict(ref, Flag.LOCAL_MODULE, f"{place} is in the same checkout")
+
+    def has(self, source: SourceText, ref: PackageRef) -> bool:
+        """True for what the checkout defines itself: it may be about to release that version."""
+        if source.file is None:
+            return False
+        return self._checkouts.of(source.file).defines(ref, source.file) is not None
 
     def _verdict(self, ref: PackageRef, reason: str, evidence: str) -> Lookup:
         name = ref.name or ref.import_name or ref.raw

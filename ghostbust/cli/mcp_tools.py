@@ -19,7 +19,8 @@ from ghostbust.cli.context import open_judge
 from ghostbust.cli.gathering import Gathered, add_source
 from ghostbust.cli.judging import OwnCode, Vouching, judge_sources
 from ghostbust.cli.options import AskedEcosystem
-from ghostbust.cli.sources import SourceText, source_of_name, source_of_text
+from ghostbust.cli.source_text import SourceText, source_of_name
+from ghostbust.cli.sources import source_of_text
 from ghostbust.documents import json_text, plain
 from ghostbust.errors import HomeError, UsageError
 from ghostbust.extractors.extract import examine

@@ -44,8 +44,10 @@ ConfigOption = Annotated[
         help="Settings file.",
     ),
 ]
-AskedEcosystem = Literal["pypi", "npm"]
+AskedEcosystem = Literal["pypi", "npm", "cargo"]
 """the ecosystems that have a registry to ask: ``ghostbust.records.ASKED``"""
+PromptedEcosystem = Literal["pypi", "npm"]
+"""those that models are asked about: ``ghostbust.records.PROMPTED``"""
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
 ]
@@ -104,7 +106,7 @@ KeepPromptsOption = Annotated[
     typer.Option("--keep-prompts", help="Store the texts of --prompts; else hashes only."),
 ]
 EcosystemOption = Annotated[
-    AskedEcosystem,
+    PromptedEcosystem,
     typer.Option("--ecosystem", help="Of tasks that don't say their language."),
 ]
 EndpointOption = Annotated[

@@ -2,7 +2,8 @@
 
 Results go to standard output; progress and notes go to standard error. Names and texts that
 come from models, files or registries pass through `visible` or `cell` on their way to the
-terminal: an escape code in them is shown, never obeyed.
+terminal: an escape code in them is shown, never obeyed. rich is imported with the first line that
+people get: a program's JSON needs none of it.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
-
-from rich.console import Console
-from rich.text import Text
 
 from ghostbust.documents import json_text
 from ghostbust.text import visible
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import TaskID
     from rich.table import Table
+    from rich.text import Text
 
 PIPED_WIDTH = 160
 """columns of a table whose reader is no terminal and says nothing of its width"""
@@ -28,6 +29,8 @@ PIPED_WIDTH = 160
 
 def cell(text: object, style: str = "") -> Text:
     """Any text, for a table or a line: made `visible`, brackets in it are no markup."""
+    from rich.text import Text
+
     return Text(visible(str(text)), style)
 
 
@@ -47,11 +50,20 @@ class Output:
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
-        self.result = _console(stderr=False, quiet=as_json)
-        """standard output, for people: swallows everything where the result is JSON. Strings
-        are printed as they are, without markup"""
-        self.aside = _console(stderr=True, quiet=quiet)
-        """standard error, for progress and notes: swallows everything under ``--quiet``"""
+        self.quiet = quiet
+
+    @cached_property
+    def result(self) -> Console:
+        """Standard output, for people: swallows everything where the result is JSON.
+
+        Strings are printed as they are, without markup.
+        """
+        return _console(stderr=False, quiet=self.as_json)
+
+    @cached_property
+    def aside(self) -> Console:
+        """Standard error, for progress and notes: swallows everything under ``--quiet``."""
+        return _console(stderr=True, quiet=self.quiet)
 
     def note(self, text: str) -> None:
         """One line on standard error, not under ``--quiet``."""
@@ -65,6 +77,8 @@ class Output:
         self, columns: Sequence[str], rows: Iterable[Iterable[object]], *, title: str | None = None
     ) -> None:
         """A table of the result, for people. None is an empty cell; a `cell` keeps its style."""
+        from rich.text import Text
+
         made = table(*columns, title=title)
         for row in rows:
             shown = ("" if one is None else one for one in row)
@@ -82,14 +96,15 @@ def print_json(document: Mapping[str, object], *, indent: int | None = None) -> 
     sys.stdout.write(json_text(document, indent=indent) + "\n")
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Leaves the error to the edge; rich would exit with 1, which means findings here."""
-        raise
-
-
 def _console(*, stderr: bool, quiet: bool) -> Console:
-    console = _Console(stderr=stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
+    from rich.console import Console
+
+    class OurConsole(Console):
+        def on_broken_pipe(self) -> None:
+            """Leaves the error to the edge; rich would exit with 1, which means findings here."""
+            raise
+
+    console = OurConsole(stderr=stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPED_WIDTH
     return console

@@ -4,7 +4,7 @@ judged again."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -17,9 +17,9 @@ from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, command_group
 from ghostbust.cli.options import AskedEcosystem, AsOfOption, RevealOption, day_option
 from ghostbust.cli.output import Output
 from ghostbust.cli.sweep import print_measurements
-from ghostbust.errors import DataError, SnapshotError, UsageError
+from ghostbust.errors import ConfigError, DataError, SnapshotError, UsageError
 from ghostbust.files import SHARED, write_whole
-from ghostbust.records import ASKED, Ecosystem, Verdict
+from ghostbust.records import ASKED, PROMPTED, Ecosystem, Verdict
 from ghostbust.results import measurement_document
 from ghostbust.text import redact
 
@@ -41,11 +41,17 @@ _SHOWN = 15
 @registry.command()
 @invoked_with("home", "as_json")
 def status(cli: Invocation) -> None:
-    """Show the snapshots in use, verified, and the addresses that pip and npm ask.
+    """Show the snapshots in use, verified, and the addresses that pip, npm and cargo ask.
 
     Exits with 2 if a snapshot is damaged.
     """
-    snapshots = [_snapshot_row(ecosystem, cli.home.registry) for ecosystem in ASKED]
+    from ghostbust.registries.snapshot import find_snapshot
+
+    snapshots = [
+        _snapshot_row(ecosystem, cli.home.registry)
+        for ecosystem in ASKED
+        if ecosystem in PROMPTED or find_snapshot(ecosystem, cli.home.registry).is_file()
+    ]
     note_npmrc(cli.home)
     endpoints = list(_endpoint_rows(cli.home.path))
     cli.output.document({"snapshots": snapshots, "endpoints": endpoints})
@@ -96,6 +102,7 @@ def _described(
 
 def _endpoint_rows(npm_project: Path) -> Iterator[dict[str, object]]:
     """Where each ecosystem is asked; credentials only as whether there are any."""
+    from ghostbust.registries.cargo_config import CargoSettings
     from ghostbust.registries.npm_config import NpmSettings
     from ghostbust.registries.pip_config import PipSettings
 
@@ -106,6 +113,8 @@ def _endpoint_rows(npm_project: Path) -> Iterator[dict[str, object]]:
         (Ecosystem.NPM, None, npm.default),
         *((Ecosystem.NPM, scope, endpoint) for scope, endpoint in npm.scopes.items()),
     ]
+    with suppress(ConfigError):  # no index that can be asked: its names are unknown
+        asked.append((Ecosystem.CARGO, None, CargoSettings(npm_project).index()))
     for ecosystem, scope, endpoint in asked:
         yield {
             "ecosystem": ecosystem,
@@ -174,10 +183,6 @@ def build(
 def sync(
     cli: Invocation,
     ecosystem: NamesOfOption = "pypi",
-    complete: Annotated[
-        bool,
-        typer.Option("--complete", help="npm: what the list of names lacks is absent."),
-    ] = False,
     names_package: Annotated[
         str | None,
         typer.Option(
@@ -187,37 +192,58 @@ def sync(
             show_default="all-the-package-names",
         ),
     ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            "--index",
+            metavar="ADDRESS",
+            help="cargo: an archive (.tar.gz) of the index's git repository.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Fetch the names that a registry has now into the home folder, where they changed.
 
     PyPI's from the index that pip asks; npm's from a package that lists them, at the registry
-    that npm asks. What is known of downloads and of suspect names stays. The snapshot that was
-    in use is kept in a folder of its day.
+    that npm asks: what that list lacks isn't absent, but asked live, or UNKNOWN; those of crates
+    from an archive of their index, whose address is given. What is known of downloads and of
+    suspect names stays. The snapshot that was in use is kept in a folder of its day.
     """
+    from ghostbust.registries.endpoints import endpoint
     from ghostbust.registries.live import open_client
     from ghostbust.registries.npm_config import NpmSettings
     from ghostbust.registries.pip_config import PipSettings
-    from ghostbust.registries.sync import NAMES_PACKAGE, sync_npm, sync_pypi
+    from ghostbust.registries.sync import (
+        NAMES_PACKAGE,
+        OLD_AFTER,
+        sync_crates,
+        sync_npm,
+        sync_pypi,
+    )
 
     pypi = ecosystem == "pypi"
-    if pypi and (complete or names_package is not None):
-        raise UsageError("--complete and --names-package are for --ecosystem npm")
+    if (ecosystem == "cargo") is (index is None):
+        raise UsageError("--ecosystem cargo needs --index ADDRESS, which no other takes")
+    if ecosystem != "npm" and names_package is not None:
+        raise UsageError("--names-package is for --ecosystem npm")
     folder, today = cli.make_home().registry, datetime.now(UTC).date()
     package = names_package or NAMES_PACKAGE
     note_npmrc(cli.home)
     project = cli.home.path
-    at = PipSettings().index() if pypi else NpmSettings(project).endpoints().of(package)
+    if index is not None:
+        at = endpoint(index, "--index")
+    else:
+        at = PipSettings().index() if pypi else NpmSettings(project).endpoints().of(package)
     with (
         open_client(Ecosystem(ecosystem), at, npm_project=project) as client,
         _progress(cli.output) as progress,
     ):
         if pypi:
             done = sync_pypi(client, at.url, folder, today=today, progress=progress)
+        elif index is not None:
+            done = sync_crates(client, at.url, folder, today=today, progress=progress)
         else:
-            done = sync_npm(
-                client, at.url, folder, package=package, complete=complete, today=today,
-                progress=progress,
-            )  # fmt: skip
+            done = sync_npm(client, at.url, folder, package=package, today=today, progress=progress)
     made = done.snapshot
     cli.output.document(
         {
@@ -230,6 +256,11 @@ def sync(
     )
     news = f"{done.added:,} new, {done.vanished:,} gone" if done.changed else "nothing newer there"
     cli.output.line(f"{made.path}: {len(made):,} names of {made.date}; {news}")
+    if not pypi and (age := today - made.date) > OLD_AFTER:
+        cli.output.note(
+            f"{package} is {age.days} days old, and lacks what came since: those names are asked"
+            " live, or UNKNOWN; --names-package takes another list"
+        )
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +15,7 @@ from ghostbust.cli.sweep import print_measurements
 from ghostbust.extras import need_local
 from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.results import Unlearned, invented_names, round_document
+from ghostbust.system import need_linux, peak_memory_bytes
 from ghostbust.text import redact
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def round_(
     together, and the first one does the rest.
     """
     need_local("a round")
+    need_linux("a round, whose gates run model-written code,")
     from ghostbust.loop.round import next_round
     from ghostbust.loop.signals import SystemClock
     from ghostbust.unlearners.processes import together
@@ -152,6 +153,7 @@ def demo(
     the snapshot unless --registry says otherwise.
     """
     need_local("the demo")
+    need_linux("the demo, whose gates run model-written code,")
     import platformdirs
 
     from ghostbust.loop.demo import run_demo
@@ -176,13 +178,11 @@ def demo(
         outcome = run_demo(session, seed, stages)
     _print_demo(cli.output, outcome, reveal=reveal)
     print_round(cli.output, outcome, settings.gates.support)
-    # The largest resident size so far of this process, or of a child that has ended, in kB.
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    peak = max(resource.getrusage(one).ru_maxrss for one in who)
+    peak = peak_memory_bytes()
     cli.output.document(
         {"model": settings.model.name, "seed": seed, "registry": settings.registry.mode}
         | round_document(outcome)
-        | {"wall_s": cli.wall_s, "peak_rss_mb": round(peak / 1024)}
+        | {"wall_s": cli.wall_s, "peak_rss_mb": None if peak is None else round(peak / 2**20)}
     )
 
 

@@ -24,11 +24,11 @@ from ghostbust.records import (
     Verdict,
     content_id,
 )
-from ghostbust.registries.names import is_valid_name, purl, purl_of
+from ghostbust.registries.names import VERSION_ABSENT, is_valid_name, purl, purl_of
 from ghostbust.text import Place, visible
 
 if TYPE_CHECKING:
-    from ghostbust.cli.sources import Unchecked
+    from ghostbust.cli.source_text import Unchecked
     from ghostbust.reports.document import NamedIn, Report
     from ghostbust.results import Checked
 
@@ -84,6 +84,12 @@ RULES: tuple[Rule, ...] = (
             f"The registry has this name, but the package {said}.",
         )
         for reason, said in _SUSPECT.items()
+    ),
+    Rule(
+        Verdict.REAL,
+        VERSION_ABSENT,
+        "Version doesn't exist",
+        "The registry has this package, but no version of it is what the text asks for.",
     ),
     Rule(
         Verdict.UNKNOWN,

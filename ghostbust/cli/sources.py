@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ghostbust.cli.source_text import PROSE_SUFFIXES, STDIN, NamedFile, SourceText, Unchecked
 from ghostbust.documents import parse_json, parse_toml
 from ghostbust.errors import UsageError
 from ghostbust.extractors.installers import (
@@ -23,6 +24,7 @@ from ghostbust.extractors.installers import (
 from ghostbust.extractors.interface import word_set
 from ghostbust.extractors.labels import (
     JAVASCRIPT_LABELS,
+    RUST_LABELS,
     SHELL_LABELS,
     is_python,
     label_of_file,
@@ -47,22 +49,18 @@ from ghostbust.registries.names import ref_of
 if TYPE_CHECKING:
     from ghostbust.extractors.extract import Extraction
 
-_LONGEST_ADDRESS = 120
-"""characters of an address that a message shows"""
-STDIN = "-"
 MOST_BYTES = 8_388_608
 """bytes of a file that is read; reading them takes minutes, and some 50 times as much memory"""
 _LIST_SUFFIXES = (".txt", ".in")
-_PROSE_SUFFIXES = (".md", ".markdown", ".rst")
-_TEXT_SUFFIXES = (*_LIST_SUFFIXES, *_PROSE_SUFFIXES, ".ini")
+_TEXT_SUFFIXES = (*_LIST_SUFFIXES, *PROSE_SUFFIXES, ".ini")
 _UNREAD_SUFFIXES = (".toml", ".lock", ".cfg")
 _OTHER_MANIFESTS = word_set(
-    "cargo.toml cargo.lock go.mod go.sum gemfile composer.json pom.xml build.gradle "
+    "go.mod go.sum gemfile composer.json pom.xml build.gradle "
     "build.gradle.kts mix.exs pubspec.yaml podfile package.swift project.clj vcpkg.json "
     "conanfile.txt conanfile.py packages.config deno.json"
 )
 _OTHER_CODE = word_set(
-    "rs go rb java kt php c cc cpp h hpp cs swift scala ex exs erl hs ml r jl lua pl dart zig clj"
+    "go rb java kt php c cc cpp h hpp cs swift scala ex exs erl hs ml r jl lua pl dart zig clj"
 )
 _MARKS = {
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
@@ -70,72 +68,6 @@ _MARKS = {
 }
 _MANGLED = 10
 """one character in so many that isn't UTF-8 makes a file no text"""
-
-
-@dataclass(frozen=True, slots=True)
-class Unchecked:
-    """What was given, or is named by what was given, and wasn't looked at."""
-
-    what: str
-    """a file, a command, an address"""
-    why: str
-    """in a few words"""
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFile:
-    """A requirements or constraints file that a text names."""
-
-    path: str
-    """as written: relative to the file that names it, or an address"""
-    line: int
-    """of the text; 0 where that says nothing"""
-    is_certain: bool
-    """False where the text may speak of another machine, as a Dockerfile does"""
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A folder whose own files say what a command installs: ``npm ci``, ``pip install -e .``."""
-
-    folder: str
-    """as the command has it; relative to where it runs"""
-    ecosystem: Ecosystem
-    unread: Unchecked
-    """what is said where nobody reads those files"""
-    is_certain: bool
-    """False where the command may as well install nothing: ``uv run`` outside of a project"""
-
-
-@dataclass(frozen=True, slots=True)
-class CalledScript:
-    """A file that a command runs: a shell's, or Python's by uv, which reads its header."""
-
-    path: str
-    folder: str
-    """that it is run in"""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceText:
-    """A text and the packages that it names; no built-in imports."""
-
-    refs: list[PackageRef]
-    """in the order of the text, with spans in it"""
-    text: str
-    path: str | None = None
-    """as the user gave it, ``-`` for standard input; None for what came as an argument"""
-    skipped: Sequence[Unchecked] = ()
-    files: Sequence[NamedFile] = ()
-    """what has to be read too"""
-    projects: Sequence[Project] = ()
-    """what a command installs without naming a package"""
-    scripts: Sequence[CalledScript] = ()
-
-    @property
-    def file(self) -> Path | None:
-        """The file that it was read from; None for an argument and for standard input."""
-        return None if self.path in (None, STDIN) else Path(self.path)
 
 
 def read_source(source: str, *, is_given: bool = True, is_requirements: bool = False) -> SourceText:
@@ -171,6 +103,8 @@ def source_of_text(
         return SourceText([], "", source, (Unchecked(source, why),))
     if is_given and (source == STDIN or (suffix in _LIST_SUFFIXES and label not in MANIFESTS)):
         label = _label_of_open(source, text)  # the name doesn't say what the text holds
+    # Imported here: names, which most calls give, need none of it.
+
     if label == "requirements.txt":
         found = Extraction(list(_requirements(source, text)))
     else:
@@ -232,9 +166,9 @@ def _check_syntax(source: str, label: str, text: str) -> None:
     """Raises UsageError for a file that isn't what its name says."""
     text = text.removeprefix("\ufeff")
     try:
-        if label in ("pyproject.toml", "pipfile"):
+        if label in ("pyproject.toml", "pipfile", "cargo.toml"):
             parse_toml(text)
-            for name in hidden_names(text):
+            for name in hidden_names(text) if label != "cargo.toml" else ():
                 raise _escaped(source, name)
         elif label == "package.json":
             _check_package_json(source, text)
@@ -293,14 +227,6 @@ def unread_parts(found: Extraction, text: str, what: str) -> Iterator[Unchecked]
         yield Unchecked(f"{what}, line {line}", part.reason)
 
 
-def source_of_name(spec: str) -> SourceText:
-    """A single name, as `ref_of` reads it. Raises UsageError."""
-    ref = ref_of(spec)
-    if ref is None:
-        return SourceText([], spec, skipped=(Unchecked(spec, "it comes from no registry"),))
-    return SourceText([ref], spec)
-
-
 def is_read(path: str) -> bool:
     """True for a file that is looked into when its folder is checked, by its name."""
     label, suffix = label_of_file(path), Path(path).suffix.lower()
@@ -308,7 +234,8 @@ def is_read(path: str) -> bool:
         return True
     if is_other_manifest(path):
         return False
-    if is_python(label) or label in JAVASCRIPT_LABELS | SHELL_LABELS or suffix in _TEXT_SUFFIXES:
+    is_code = is_python(label) or label in JAVASCRIPT_LABELS | RUST_LABELS | SHELL_LABELS
+    if is_code or suffix in _TEXT_SUFFIXES:
         return True
     return bool(label) and label in plugin_names("extractors")
 
@@ -316,11 +243,6 @@ def is_read(path: str) -> bool:
 def is_other_manifest(path: str) -> bool:
     """True for a dependency file of a language whose packages aren't looked up."""
     return Path(path).name.lower() in _OTHER_MANIFESTS
-
-
-def is_prose(path: str) -> bool:
-    """True for a text that speaks of packages and installs none."""
-    return Path(path).suffix.lower() in _PROSE_SUFFIXES
 
 
 def read_text(source: str) -> str:
@@ -346,13 +268,3 @@ def read_text(source: str) -> str:
         if data.startswith(marks):
             return data.decode(encoding, "replace")
     return data.decode("utf-8", "replace")
-
-
-def shown_address(address: str) -> str:
-    """An address, or words with one, without credentials and short enough for a line."""
-    from ghostbust.registries.judge import without_credentials
-
-    words = " ".join(without_credentials(word) for word in address.split())
-    return (
-        words[:_LONGEST_ADDRESS] + "…" if len(words) > _LONGEST_ADDRESS else words
-    ) or "another index"

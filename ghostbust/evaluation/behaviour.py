@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-import numpy as np
-
 from ghostbust.adapters import name_key
 from ghostbust.answer_faults import FAULTS, faults_of
 from ghostbust.evaluation.agreement import AskedCode, install_counts
@@ -261,6 +259,9 @@ def draw_together(counted: Sequence[CountTable], *, seed: int, resamples: int) -
 
     Raises ValueError where they aren't of the same families.
     """
+
+    import numpy as np
+
     if any(set(one.families) != set(counted[0].families) for one in counted):
         raise ValueError("models that answered different prompts can't be compared")
     tables = [cluster_sums(one.families, *one.columns.values()) for one in counted]  # (F, K) each
@@ -274,6 +275,9 @@ def draw_together(counted: Sequence[CountTable], *, seed: int, resamples: int) -
 
 def _drawn(rows: Floats, seed: int, resamples: int) -> Floats:
     """Column sums of ``rows`` (F, K), as they are, then of each resample of rows: (1 + R, K)."""
+
+    import numpy as np
+
     return np.vstack([rows.sum(axis=0), resampled_sums(rows, seed=seed, resamples=resamples)])
 
 
@@ -319,6 +323,9 @@ def _row(answer: Answer, base: Yardstick, *, own: bool) -> dict[str, float]:
 
 def share(part: Floats, whole: Floats) -> Floats:
     """part / whole, elementwise; where whole is 0, infinity, or NaN if part is 0 too."""
+
+    import numpy as np
+
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.true_divide(part, whole), dtype=np.float64)
 
@@ -338,6 +345,9 @@ def answer_rate(sums: Sums) -> Floats:
 
 def drop(base: Sums, model: Sums, part: str, whole: str) -> Floats:
     """1 - the model's part / whole over the base's, as ``relative_drop``."""
+
+    import numpy as np
+
     return relative_drop(np.column_stack([base[part], base[whole], model[part], model[whole]]))
 
 
@@ -347,6 +357,9 @@ def weighted_drop(base: Sums, model: Sums) -> Floats:
     So a model that falls silent where the base invents most has gained nothing: where it names
     nothing it counts as the base. `SideBySide.rates` is the same with an analytic spread.
     """
+
+    import numpy as np
+
     before, after = rate(base), np.zeros_like(base["named"])
     for context in Context:
         invented, named = f"invented {context}", f"named {context}"
@@ -378,6 +391,9 @@ def distinct(model: ModelAnswers, context: Context | None, *, seed: int, resampl
     A model that says the base's likeliest names always has fewer. A resample has fewer names than
     the whole, so read it as a ratio of two models, which were resampled together.
     """
+
+    import numpy as np
+
     said = [(answer.sample.prompt.family, own_real_names(answer)) for answer in model.of(context)]
     names = {name: place for place, name in enumerate(sorted({n for _, r in said for n in r}))}
     families = {family: place for place, family in enumerate(sorted({f for f, _ in said}))}
@@ -437,6 +453,9 @@ def compare(
     They needn't answer the same prompts, as where each model goes on from its own answer; then
     the families keep them together.
     """
+
+    import numpy as np
+
     before, after = measure(base, seed=seed), measure(adapted, seed=seed)
     if not (before.absent + before.suspect and after.refs):
         return Row(variant, before, after, math.nan, (math.nan, math.nan), note)

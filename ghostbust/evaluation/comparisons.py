@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ghostbust.answer_faults import FAULTS
 from ghostbust.evaluation.comparators import AFTER, BEFORE, INSTRUCTION
 from ghostbust.evaluation.figures import AGAIN, BASE, Estimate, Figures, Spread, Table, estimate
@@ -58,6 +56,9 @@ def known_code(
 
     Both hold scores of the same tasks.
     """
+
+    import numpy as np
+
     if not base:
         return None
     tasks = sorted(base)

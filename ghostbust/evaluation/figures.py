@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from ghostbust.measure import widened_for_few
 from ghostbust.statistics import Floats, Interval, percentile_interval
 
@@ -82,6 +80,9 @@ def estimate(values: Floats) -> Estimate:
 
     Resamples in which the figure isn't defined are left out.
     """
+
+    import numpy as np
+
     known = values[1:][~np.isnan(values[1:])]
     interval: Interval = (math.nan, math.nan)
     if len(known) and not math.isnan(values[0]):

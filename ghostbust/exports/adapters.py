@@ -9,22 +9,25 @@ from pathlib import Path
 
 import ghostbust
 from ghostbust import files
-from ghostbust.adapters import MANIFEST, Manifest, copy_adapter, read_adapter
+from ghostbust.adapters import CARD, MANIFEST, Manifest, copy_adapter, read_adapter
 from ghostbust.errors import UsageError
 from ghostbust.models.load import load_model
 
 
-def export_peft(adapter: Path, out: Path) -> None:
+def export_peft(adapter: Path, out: Path, card: str = "") -> None:
     """Copies a complete adapter folder, every file checked against its hash as it is copied.
+
+    ``card``: its model card, here as in the other formats; none is written if it is empty.
 
     Raises ModelError if the folder is incomplete or changed, and UsageError if ``out`` is there
     already or can't be written.
     """
     with new_folder(out) as aside:
         copy_adapter(adapter, aside)
+        write_card(aside, card)
 
 
-def export_merged(adapter: Path, out: Path, cache_dir: Path) -> None:
+def export_merged(adapter: Path, out: Path, cache_dir: Path, card: str = "") -> None:
     """Writes safetensors in bf16, the configs and the tokenizer, as transformers loads them.
 
     The weights are, bit by bit, those that the gates measured: ``load_model`` merges for both.
@@ -42,6 +45,7 @@ def export_merged(adapter: Path, out: Path, cache_dir: Path) -> None:
         loaded.model.to(dtype=torch.bfloat16)  # type: ignore[call-arg]  # exact: bf16 values
         loaded.model.save_pretrained(aside)
         loaded.tokenizer.save_pretrained(aside)
+        write_card(aside, card)
         note_origin(aside, "merged", manifest, {"dtype": "bfloat16"})
 
 
@@ -55,6 +59,12 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise UsageError(f"{out} is there already; choose a folder that isn't")
     with files.whole_folder(out, error=UsageError) as aside:
         yield aside
+
+
+def write_card(folder: Path, card: str) -> None:
+    """Writes the model card, unless it is empty, in place of one that a library wrote."""
+    if card:
+        (folder / CARD).write_text(card, "utf-8")
 
 
 def note_origin(folder: Path, kind: str, adapter: Manifest, facts: Mapping[str, object]) -> None:

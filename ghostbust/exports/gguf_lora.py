@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ghostbust.adapters import read_adapter
 from ghostbust.errors import ModelError
-from ghostbust.exports.adapters import new_folder, note_origin
+from ghostbust.exports.adapters import new_folder, note_origin, write_card
 from ghostbust.models.load import resolve_model
 from ghostbust.unlearners.adapters import Lora, read_lora
 
@@ -49,7 +49,7 @@ FAMILIES = {
 """others differ in more than names; llama.cpp's own ``convert_lora_to_gguf.py`` knows them"""
 
 
-def export_gguf_lora(adapter: Path, out: Path, cache_dir: Path) -> None:
+def export_gguf_lora(adapter: Path, out: Path, cache_dir: Path, card: str = "") -> None:
     """Writes ``NAME.gguf``, by the adapter's name, into a new folder.
 
     Reads the base's config, not its weights.
@@ -82,6 +82,7 @@ def export_gguf_lora(adapter: Path, out: Path, cache_dir: Path) -> None:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
+        write_card(aside, card)
         note_origin(aside, "gguf-lora", manifest, {"alpha": alpha, "rank": lora.rank})
 
 

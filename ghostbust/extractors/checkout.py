@@ -4,7 +4,8 @@ Two questions, since a registry may hold the same name:
 
 - ``shadows``: would the import load the checkout's own code, whatever is registered? Python looks
   beside the script and beside its package, JavaScript's tools where tsconfig.json says (``paths``,
-  ``baseUrl``). A few folders are listed for that, not the whole checkout.
+  ``baseUrl``), Rust in the crate's modules and in what its Cargo.toml takes from elsewhere. A few
+  folders are listed for that, not the whole checkout.
 - ``defines``: does the checkout define it anywhere? That excuses a name that no registry has, and
   says nothing of one that a registry has.
 
@@ -26,6 +27,7 @@ from packaging.utils import canonicalize_name
 from ghostbust.documents import ParseError, parse_json, parse_toml
 from ghostbust.extractors.labels import ENDINGS
 from ghostbust.extractors.literals import read_object
+from ghostbust.extractors.manifests import ManifestCrates, manifest_crates
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 
 LEFT_OUT: Final = (
@@ -42,6 +44,7 @@ _SOURCE_FOLDERS: Final = ("src", "lib", "python")
 """below a folder: where its packages may lie instead"""
 _PYTHON: Final = (".py", ".pyx", ".pyi", ".so", ".pyd")
 _MANIFESTS: Final = ("package.json", "pyproject.toml")
+_CARGO: Final = "Cargo.toml"
 _FROM_HERE: Final = ("workspace ", "path ")
 """what begins the place that a manifest's entry takes a package from"""
 _TSCONFIGS: Final = ("tsconfig.json", "tsconfig.app.json", "tsconfig.base.json", "jsconfig.json")
@@ -55,6 +58,7 @@ class Checkout:
         self.root, self._is_whole = root, is_whole
         self._listed: dict[PurePosixPath, frozenset[str]] = {}
         self._tsconfigs: dict[PurePosixPath, tuple[list[str], PurePosixPath | None]] = {}
+        self._manifests: dict[PurePosixPath, ManifestCrates] = {}
         self._uv_sources: dict[PurePosixPath, frozenset[str]] = {}
 
     def shadows(self, ref: PackageRef, file: Path) -> str | None:
@@ -64,6 +68,8 @@ class Checkout:
         """
         if ref.kind is not RefKind.IMPORT or ref.builtin or (place := self._place(file)) is None:
             return None
+        if ref.ecosystem is Ecosystem.CARGO:
+            return self._rust_module(ref, place)
         if ref.ecosystem is Ecosystem.NPM:
             return self._javascript_module(ref.import_name or ref.raw, place)
         return self._python_module(ref.import_name or ref.raw, place)
@@ -86,6 +92,45 @@ class Checkout:
             is_taken = is_taken or (own is not None and self._is_taken_above(ref, own))
             places = [place for place in places if is_taken or self._is_member(place)]
         return str(places[0]) if places else None
+
+    def unlisted(self, ref: PackageRef, file: Path) -> str | None:
+        """The Cargo.toml that doesn't list a crate which ``file`` imports; None for anything else.
+
+        Cargo fetches nothing but what is listed, so it is a module, or another name that a listed
+        crate's library has, or yet to be added.
+        """
+        is_import = ref.kind is RefKind.IMPORT and ref.ecosystem is Ecosystem.CARGO
+        place = self._place(file) if is_import else None
+        manifests = [] if place is None else self._cargo_manifests(place)
+        if not manifests or any(ref.name in self._crates(one).listed for one in manifests):
+            return None
+        return str(manifests[0])
+
+    def _rust_module(self, ref: PackageRef, place: PurePosixPath) -> str | None:
+        """What a Cargo.toml above takes from elsewhere or makes itself, or a module beside."""
+        manifests = self._cargo_manifests(place)
+        for manifest in manifests:
+            if ref.name in self._crates(manifest).own:
+                return str(manifest)
+        if any(ref.name in self._crates(manifest).listed for manifest in manifests):
+            return None
+        folders = [place.parent, *(manifest.parent / "src" for manifest in manifests[:1])]
+        for folder in folders:
+            names = self._names(folder)
+            for name in (f"{ref.raw}.rs", ref.raw):
+                if name in names and folder / name != place:
+                    return str(folder / name)
+        return None
+
+    def _cargo_manifests(self, place: PurePosixPath) -> list[PurePosixPath]:
+        """The Cargo.toml of a file's own crate, and those above, which may be its workspace's."""
+        above = place.parents
+        return [folder / _CARGO for folder in above if _CARGO in self._names(folder)]
+
+    def _crates(self, manifest: PurePosixPath) -> ManifestCrates:
+        if manifest not in self._manifests:
+            self._manifests[manifest] = manifest_crates(_read(self.root / manifest))
+        return self._manifests[manifest]
 
     def _is_taken_above(self, ref: PackageRef, manifest: PurePosixPath) -> bool:
         """True where ``[tool.uv.sources]`` of a workspace above takes the name from here.

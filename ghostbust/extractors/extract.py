@@ -32,6 +32,7 @@ from ghostbust.extractors.javascript import (
 from ghostbust.extractors.labels import (
     JAVASCRIPT_LABELS,
     OPEN_LABELS,
+    RUST_LABELS,
     SHELL_LABELS,
     TERMINAL_LABELS,
     YAML_LABELS,
@@ -67,6 +68,7 @@ from ghostbust.extractors.markdown import (
 from ghostbust.extractors.marks import marked
 from ghostbust.extractors.names import is_placeholder
 from ghostbust.extractors.python import has_imports, parse, python_refs
+from ghostbust.extractors.rust import rust_refs
 from ghostbust.extractors.shell import command_list_refs, prose_refs, shell_refs
 from ghostbust.plugins import blame, load_plugin, plugin_names
 from ghostbust.records import Ecosystem, PackageRef, RefKind
@@ -81,6 +83,8 @@ def _document_readers(name: str) -> Iterator[Extractor]:
         yield from _PYTHON
     elif label in JAVASCRIPT_LABELS:
         yield javascript_refs
+    elif label in RUST_LABELS:
+        yield rust_refs
     elif label in SHELL_LABELS:
         yield _SHELL
 
@@ -93,10 +97,12 @@ _READERS: dict[Language, tuple[Extractor, ...]] = {
     Language.PYTHON: _PYTHON,
     Language.JAVASCRIPT: (javascript_refs,),
     Language.SHELL: (_SHELL,),
+    Language.RUST: (rust_refs,),
 }
 _LISTS = {ecosystem: ListExtractor(ecosystem) for ecosystem in Ecosystem}
 EXTRACTORS: tuple[Extractor, ...] = (
-    *_PYTHON, *_COMMANDS, _SHELL, javascript_refs, javascript_line_refs, import_line_refs,
+    *_PYTHON, *_COMMANDS, _SHELL, rust_refs, javascript_refs, javascript_line_refs,
+    import_line_refs,
     *dict.fromkeys(MANIFESTS.values()), *(lock.refs for lock in dict.fromkeys(LOCKS.values())),
     *(lists.refs for lists in _LISTS.values()),
 )  # fmt: skip

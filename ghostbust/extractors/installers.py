@@ -80,6 +80,7 @@ INDEX_OPTIONS = {
         "--pypi-mirror --pip-args"
     ),
     Ecosystem.NPM: word_set("--registry"),
+    Ecosystem.CARGO: word_set("--registry --index"),
     Ecosystem.CONDA: frozenset[str](),
 }
 """options that name another index, or a page of links; ``--pip-args`` where it holds one"""
@@ -130,6 +131,7 @@ PROGRAMS = {program: tool for tool in TOOLS for program in tool.programs}
 #   lacks is asked of the usual one.
 # - poetry's ``--source``, pipenv's ``--index`` and ``--pypi-mirror``: replace.
 # - npm, Yarn, pnpm, Bun: ``--registry`` replaces; ``@scope:registry`` for the names of that scope.
+# - cargo: ``--registry`` (a name that its settings define) and ``--index`` replace.
 
 _BESIDE = word_set("--extra-index-url -f --find-links")
 _PYTHON = ("PIP_", "UV_")
@@ -240,6 +242,8 @@ _PROMPTS = "!%$>@^"
 _SHORT = 40
 """characters of a word that is cached: most words of a text come again"""
 _TRUTHS = ("true", "false")
+_Named = tuple[int, int, str, str]
+"""a name as (start, end, raw, wanted version or range)"""
 
 
 @dataclass(slots=True)
@@ -267,8 +271,7 @@ class InstallCommand:
     elsewhere: bool = False
     """an option says that the package comes from no registry"""
     positionals: int = 0
-    found: list[tuple[int, int, str]] = field(default_factory=list)
-    """names as (start, end, raw)"""
+    found: list[_Named] = field(default_factory=list)
     files: list[Placed] = field(default_factory=list)
     """requirements and constraints files that options of a Python installer name"""
     passed_over: list[Placed] = field(default_factory=list)
@@ -285,9 +288,9 @@ class InstallCommand:
             return
         ecosystem = self.tool.ecosystem
         own = few(without_usual(self.indexes) if self.no_index else self.indexes)
-        for start, end, raw in self.found:
+        for start, end, raw, wanted in self.found:
             name = canonical(ecosystem, raw)
-            ref = PackageRef(ecosystem, RefKind.INSTALL, raw, start, end, name)
+            ref = PackageRef(ecosystem, RefKind.INSTALL, raw, start, end, name, wanted=wanted)
             said = [one.index for one in self.settings if one.is_for(ecosystem, name)]
             yield with_indexes(ref, (*own, *said))
 
@@ -486,7 +489,7 @@ def takes_value(option: str, values: frozenset[str]) -> bool:
     return 0 < first == len(option) - 1
 
 
-def _listed(word: Placed, tool: Tool) -> Iterator[tuple[int, int, str]]:
+def _listed(word: Placed, tool: Tool) -> Iterator[_Named]:
     """The packages in the value of an option, which commas may set apart."""
     position = 0
     for piece in word.value.split(","):
@@ -496,7 +499,7 @@ def _listed(word: Placed, tool: Tool) -> Iterator[tuple[int, int, str]]:
         position += len(piece) + 1
 
 
-def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int, str] | None, bool]:
+def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[_Named | None, bool]:
     """(the name in an argument or None, whether the command ends with or at this word)."""
     value = word.value
     stripped = value.lstrip(_LEADING if prose else _UNCLOSED)
@@ -515,7 +518,7 @@ def _argument(word: Placed, tool: Tool, *, prose: bool) -> tuple[tuple[int, int,
     if is_placeholder(requirement.name) or (is_runner and is_script):
         return None, ends
     span = word.span(lead + requirement.start, lead + requirement.end)
-    return ((*span, requirement.name) if span else None), ends
+    return ((*span, requirement.name, requirement.wanted) if span else None), ends
 
 
 def _unbalanced(lead: str, rest: str) -> bool:
@@ -530,4 +533,6 @@ def _unbalanced(lead: str, rest: str) -> bool:
 
 
 def _is_option(value: str) -> bool:
+    if value[:1] == "+":  # cargo +nightly install
+        return value[1:2].isalpha()
     return value.startswith("-") and value.lstrip("-")[:1].isalpha()

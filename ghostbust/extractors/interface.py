@@ -20,6 +20,7 @@ class Language(StrEnum):
     PYTHON = "python"
     JAVASCRIPT = "javascript"
     SHELL = "shell"
+    RUST = "rust"
 
 
 Extractor = Callable[[str, int], Iterable[PackageRef]]

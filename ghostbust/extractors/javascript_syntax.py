@@ -326,11 +326,12 @@ _STEPS_A_LOOK = 16
 
 
 class Grammar(StrEnum):
-    """One way to read the text. TSX reads JavaScript and JSX as well."""
+    """One way to read the text. TSX reads JavaScript and JSX as well; Rust is its own language."""
 
     TSX = "tsx"
     JAVASCRIPT = "javascript"
     TYPESCRIPT = "typescript"
+    RUST = "rust"
 
 
 def parse(data: bytes, grammar: Grammar) -> Tree | None:
@@ -406,6 +407,10 @@ def _without_open_comments(data: bytes) -> bytes:
 def _language(grammar: Grammar) -> Language:
     from tree_sitter import Language
 
+    if grammar is Grammar.RUST:
+        import tree_sitter_rust
+
+        return Language(tree_sitter_rust.language())
     if grammar is Grammar.JAVASCRIPT:
         import tree_sitter_javascript
 

@@ -14,6 +14,7 @@ from ghostbust.extractors.locks import lock_of
 from ghostbust.extractors.manifests import (
     MANIFESTS,
     has_header,
+    is_cargo,
     is_environment,
     is_package_json,
     is_pyproject,
@@ -21,6 +22,7 @@ from ghostbust.extractors.manifests import (
     looks_like_requirements,
 )
 from ghostbust.extractors.python import has_imports, parse, python_line_refs
+from ghostbust.extractors.rust import has_rust_imports
 from ghostbust.records import PackageRef
 
 _PYTHON_LABELS = word_set(
@@ -28,6 +30,7 @@ _PYTHON_LABELS = word_set(
     "code-cell sage sagemath pyspark"
 )
 _PYTHON_PREFIXES = ("python", "ipython", "jupyter")
+RUST_LABELS = word_set("rust rs")
 JAVASCRIPT_LABELS = word_set(
     "javascript js jsx mjs cjs es6 esm ecmascript javascriptreact node nodejs node.js typescript "
     "ts tsx mts cts typescriptreact react react-native deno bun vue svelte astro html mdx"
@@ -74,6 +77,8 @@ def language_of(label: str, body: str, language: Language) -> Language:
         return Language.PYTHON
     if label in JAVASCRIPT_LABELS or label.endswith(_JAVASCRIPT_FILES):
         return Language.JAVASCRIPT
+    if label in RUST_LABELS or label.endswith(".rs"):
+        return Language.RUST
     if label in TERMINAL_LABELS:  # models often label code so
         if has_imports(body) and _DOCUMENT not in body and parse(body) is not None:
             return Language.PYTHON
@@ -88,7 +93,7 @@ def language_of(label: str, body: str, language: Language) -> Language:
         return Language.PYTHON
     if has_javascript_imports(body) or is_javascript(body):
         return Language.JAVASCRIPT
-    return Language.SHELL
+    return Language.RUST if has_rust_imports(body) else Language.SHELL
 
 
 def import_line_refs(text: str, offset: int) -> Iterator[PackageRef]:
@@ -164,6 +169,8 @@ def manifest_of(label: str, info: str, before: str, body: str, *, by_content: bo
     names = _named(before)
     if len(set(names)) == 1 and _fits(names[0], label, body):
         return names[0]
+    if label == "toml" and is_cargo(body):
+        return "cargo.toml"
     if label in _LABELS:
         return _LABELS[label]
     return _by_content(label, body) if by_content else ""
@@ -184,7 +191,7 @@ def _fits(name: str, label: str, body: str) -> bool:
     """True where a block with such a label can be the file that the line before it names."""
     if name == "requirements.txt":
         return label in _OPEN | {""} and looks_like_requirements(body, named=True)
-    if name in ("pyproject.toml", "pipfile"):
+    if name in ("pyproject.toml", "pipfile", "cargo.toml"):
         return label in ("", "toml") and body.lstrip().startswith(("[", "#"))
     allowed = {
         "package.json": word_set("json jsonc json5 javascript js"),
@@ -204,6 +211,8 @@ def _by_content(label: str, body: str) -> str:
     if body.lstrip().startswith(("{", '"')) and is_package_json(body):
         return "package.json"
     if any(line.startswith("[") for line in body.splitlines()):
+        if is_cargo(body):
+            return "cargo.toml"
         if is_pyproject(body):
             return "pyproject.toml"
         if is_setup_cfg(body):

@@ -228,8 +228,13 @@ _OTHER_SOURCES = (
 )  # fmt: skip
 
 
-def read_toml_lock(text: str) -> list[Locked]:
-    """The packages of the lock file. Raises ValueError."""
+def read_toml_lock(
+    text: str, origin: Callable[[Mapping[str, Any]], tuple[str, bool]] | None = None
+) -> list[Locked]:
+    """The packages of the lock file. Raises ValueError.
+
+    ``origin``: what a table says of where its package comes from, if not as for Python.
+    """
     try:
         data = tomllib.loads(text.removeprefix("\ufeff"))
     except RecursionError as exc:
@@ -244,7 +249,7 @@ def read_toml_lock(text: str) -> list[Locked]:
         if [one.get("name") for one in tables] != [name.value for name in names]:
             raise ValueError("it names packages in a way that no tool writes")
         for name, table in zip(names, tables, strict=True):
-            place, is_elsewhere = _origin(table)
+            place, is_elsewhere = (origin or _origin)(table)
             if place not in ("editable .", "virtual ."):
                 found.append(Locked(name, place, is_elsewhere))
     return _checked(found, text)
@@ -268,6 +273,29 @@ def _origin(table: Mapping[str, Any]) -> tuple[str, bool]:
             value = value.get("url", value.get("path", "")) if isinstance(value, dict) else value
             return f"{key} {value}", True
     return "", False
+
+
+# ``Cargo.lock``: the same lists of tables. What has no ``source`` is a crate of the project itself.
+
+_PUBLIC = "/rust-lang/crates"
+"""in the address of the public index in git, which cargo writes for the sparse one, too"""
+
+
+def read_cargo_lock(text: str) -> list[Locked]:
+    """The crates of cargo's lock file that the project doesn't hold. Raises ValueError."""
+    return [one for one in read_toml_lock(text, _crate_origin) if one.place != _OWN]
+
+
+_OWN = "path ."
+
+
+def _crate_origin(table: Mapping[str, Any]) -> tuple[str, bool]:
+    kind, _, address = str(table.get("source", "")).partition("+")
+    if not kind:
+        return _OWN, True
+    if kind == "registry" and _PUBLIC in address:
+        return "", False
+    return f"{kind}+{address}", kind not in ("registry", "sparse")
 
 
 # ``pnpm-lock.yaml`` of pnpm 3 to 11 (lock file versions 5, 6 and 9). Source: pnpm's
@@ -432,6 +460,7 @@ LOCKS: Mapping[str, LockFormat] = MappingProxyType(
         "poetry.lock": _TOML,
         "pdm.lock": _TOML,
         "pylock.toml": _TOML,
+        "cargo.lock": LockFormat(Ecosystem.CARGO, read_cargo_lock),
         "pipfile.lock": LockFormat(Ecosystem.PYPI, read_pipfile_lock),
     }
 )

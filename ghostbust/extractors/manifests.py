@@ -26,7 +26,11 @@ _CUT = frozenset({Flag.TRUNCATED})
 
 
 def name_ref(
-    name: Placed, ecosystem: Ecosystem, offset: int, flags: frozenset[Flag] = _NO_FLAGS
+    name: Placed,
+    ecosystem: Ecosystem,
+    offset: int,
+    flags: frozenset[Flag] = _NO_FLAGS,
+    wanted: str = "",
 ) -> Iterator[PackageRef]:
     """The ref of a name in a file; none where escapes tear it apart, so that no span is its own."""
     span = name.span(0, len(name.value))
@@ -34,8 +38,9 @@ def name_ref(
         start, end = span[0] + offset, span[1] + offset
         registered = canonical(ecosystem, name.value)
         yield PackageRef(
-            ecosystem, RefKind.MANIFEST, name.value, start, end, registered, flags=flags
-        )
+            ecosystem, RefKind.MANIFEST, name.value, start, end, registered, flags=flags,
+            wanted=wanted,
+        )  # fmt: skip
 
 
 def manifest_ref(
@@ -59,7 +64,8 @@ def manifest_ref(
         return
     start, end = lead + found.start, lead + found.end
     flags = _CUT if cut and end == len(spec.value) else _NO_FLAGS
-    for ref in name_ref(spec.part(start, end), ecosystem, offset, flags):
+    wanted = "" if cut else found.wanted
+    for ref in name_ref(spec.part(start, end), ecosystem, offset, flags, wanted):
         yield with_indexes(ref, indexes)
 
 
@@ -341,7 +347,8 @@ def package_json_refs(text: str, offset: int) -> Iterator[PackageRef]:
         is_elsewhere = (":" in version or "/" in version) and not version.startswith(_FROM_REGISTRY)
         if not is_elsewhere and _NPM_NAME.fullmatch(key.value):
             flags = _NO_FLAGS if entry.key_closed else _CUT
-            yield from name_ref(key, Ecosystem.NPM, offset, flags)
+            exact = version if entry.value is not None and entry.value.closed else ""
+            yield from name_ref(key, Ecosystem.NPM, offset, flags, exact)
 
 
 def is_package_json(text: str) -> bool:
@@ -391,6 +398,8 @@ class _Package:
 
     key: Placed
     key_closed: bool
+    text: str = ""
+    """what is written behind the key, where that is no table"""
     said: dict[str, str] = field(default_factory=dict)
     """what the table behind the key says, by its keys"""
 
@@ -404,6 +413,12 @@ class _Package:
         places += [urls.get(other, other) for other in others if other.lower() != "pypi"]
         return tuple(NamedIndex(place, replaces=True) for place in places)
 
+    @property
+    def wanted(self) -> str:
+        """The version or range, as pip writes it; empty for one of another form (``^1``)."""
+        said = self.said.get("version", self.text).strip()
+        return f"=={said}" if said[:1].isdigit() else said
+
     def refs(self, offset: int) -> Iterator[PackageRef]:
         """The ref of the key; none for ``python`` itself and what comes from elsewhere.
 
@@ -412,7 +427,8 @@ class _Package:
         name = self.key.value
         is_foreign = "version" not in self.said and any(_is_place(*x) for x in self.said.items())
         if scan_name(name, _PYPI) == len(name) > 0 and name != "python" and not is_foreign:
-            yield from name_ref(self.key, _PYPI, offset, _NO_FLAGS if self.key_closed else _CUT)
+            flags = _NO_FLAGS if self.key_closed else _CUT
+            yield from name_ref(self.key, _PYPI, offset, flags, self.wanted)
 
 
 def _is_place(word: str, said: str) -> bool:
@@ -498,7 +514,9 @@ def _packages(entries: Iterable[Entry], tables: tuple[_Path, ...]) -> list[_Pack
         package = found.setdefault(
             (path[: len(table) + 1], place), _Package(key, entry.key_closed or not is_last)
         )
-        if not is_last:
+        if is_last:
+            package.text = entry.text
+        else:
             package.said[path[len(table) + 1]] = entry.text
     return list(found.values())
 
@@ -540,6 +558,98 @@ def _file_indexes(tables: Sequence[tuple[_Path, Mapping[str, str]]]) -> tuple[Na
                 replaces = is_first
         found.append(NamedIndex(said.get("url") or said.get("name", ""), replaces))
     return few(found)
+
+
+# Cargo.toml
+
+_CRATE_TABLES = tuple(
+    (*above, group)
+    for group in (
+        "dependencies", "dev-dependencies", "build-dependencies", "dev_dependencies",
+        "build_dependencies",
+    )
+    for above in ((), ("target", _ANY), ("workspace",))
+)  # fmt: skip
+
+
+def cargo_refs(text: str, offset: int) -> Iterator[PackageRef]:
+    """MANIFEST refs of the crates that come from a registry; of a renamed one its real name.
+
+    What an entry takes from a path, a repository or the workspace's own list is no ref; the last
+    stands in the root's file. A registry that an entry names is marked (`NamedIndex`).
+    """
+    for crate in _crates(text):
+        said = crate.said
+        if {"path", "git", "workspace"} & said.keys():
+            continue
+        wanted = said["version"].text if "version" in said else crate.text
+        named = (said[word].text for word in ("registry", "registry-index") if word in said)
+        indexes = [NamedIndex(place, replaces=True) for place in named]
+        flags = _NO_FLAGS if crate.key_closed else _CUT
+        key, real = crate.key, said.get("package")
+        if real is not None and real.value is not None:
+            key, flags = real.value.placed(), _NO_FLAGS if real.value.closed else _CUT
+        if scan_name(key.value, _PYPI) == len(key.value) > 0:
+            for ref in name_ref(key, Ecosystem.CARGO, offset, flags, wanted):
+                yield with_indexes(ref, indexes)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestCrates:
+    """The names that code may import where a Cargo.toml counts, canonical."""
+
+    own: frozenset[str]
+    """the package and its library, and entries that a path, a repository or a rename explains"""
+    listed: frozenset[str]
+    """all other entries: names of a registry"""
+
+
+def manifest_crates(text: str) -> ManifestCrates:
+    """What a Cargo.toml calls the crates that it makes and takes. Never raises."""
+    own: set[str] = set()
+    listed: set[str] = set()
+    for crate in _crates(text):
+        name = canonical(Ecosystem.CARGO, crate.key.value)
+        is_own = bool({"path", "git", "package"} & crate.said.keys())
+        (own if is_own else listed).add(name)
+    for entry in toml_entries(text):
+        if entry.keys in (("package", "name"), ("lib", "name")):
+            own.add(canonical(Ecosystem.CARGO, entry.text))
+    return ManifestCrates(frozenset(own), frozenset(listed))
+
+
+def is_cargo(text: str) -> bool:
+    """True where a TOML text names crates as a Cargo.toml does."""
+    return any(_crates(text))
+
+
+@dataclass(slots=True)
+class _Crate:
+    """An entry of a table of crates."""
+
+    key: Placed
+    key_closed: bool
+    text: str = ""
+    """what is written behind the key, where that is no table"""
+    said: dict[str, Entry] = field(default_factory=dict)
+
+
+def _crates(text: str) -> list[_Crate]:
+    found: dict[_Path, _Crate] = {}
+    for entry in toml_entries(text):
+        path = entry.keys
+        table = _table_of(path, _CRATE_TABLES)
+        if table is None or len(path) == len(table):
+            continue
+        key, rest = entry.path[len(table)], path[len(table) + 1 :]
+        crate = found.setdefault(
+            path[: len(table) + 1], _Crate(key, entry.key_closed or bool(rest))
+        )
+        if not rest:
+            crate.text = entry.text
+        elif len(rest) == 1:
+            crate.said[rest[0]] = entry
+    return list(found.values())
 
 
 # PEP 723 headers of Python scripts
@@ -591,6 +701,7 @@ MANIFESTS: Mapping[str, Extractor] = MappingProxyType(
         "pyproject.toml": pyproject_refs,
         "pipfile": pyproject_refs,
         "package.json": package_json_refs,
+        "cargo.toml": cargo_refs,
         "environment.yml": environment_refs,
         "setup.cfg": setup_cfg_refs,
     }

@@ -17,8 +17,9 @@ from packaging.utils import canonicalize_name
 from ghostbust.documents import ParseError, parse_json
 from ghostbust.extractors.interface import placed_lines, word_set
 from ghostbust.extractors.labels import ENDINGS, OPEN_LABELS, is_python, label_of
-from ghostbust.extractors.manifests import GROUPS
+from ghostbust.extractors.manifests import GROUPS, manifest_crates
 from ghostbust.extractors.markdown import Block, BlockKind, line_before
+from ghostbust.extractors.names import canonical
 from ghostbust.records import Ecosystem, Flag, PackageRef, RefKind
 
 _TO_BLANKS = str.maketrans(dict.fromkeys("`\"'*", " ") | dict.fromkeys("()[]{}<>,;:!?=#", "\0"))
@@ -41,6 +42,8 @@ def marked(
     said = _PromptNames(prompt) if _may_name(prompt, refs) else None
     blocks = list(blocks)
     modules, packages = local_modules(text, blocks), local_packages(text, blocks)
+    is_rust = any(ref.ecosystem is Ecosystem.CARGO for ref in refs)
+    crates = _own_crates(text, blocks) if is_rust else frozenset[str]()
     result = []
     for ref in refs:
         flags = set(ref.flags)
@@ -48,14 +51,22 @@ def marked(
             flags.add(Flag.TRUNCATED)
         if said and any(said.holds(name) for name in {ref.raw, ref.name} if name):
             flags.add(Flag.PROMPT_INDUCED)
-        if ref.kind is RefKind.IMPORT and not ref.builtin and _is_local(ref, modules, packages):
+        if (
+            ref.kind is RefKind.IMPORT
+            and not ref.builtin
+            and _is_local(ref, modules, packages, crates)
+        ):
             flags.add(Flag.LOCAL_MODULE)
         result.append(replace(ref, flags=frozenset(flags)))
     return result
 
 
-def _is_local(ref: PackageRef, modules: LocalModules, packages: LocalPackages) -> bool:
+def _is_local(
+    ref: PackageRef, modules: LocalModules, packages: LocalPackages, crates: frozenset[str]
+) -> bool:
     """True where an import may mean what the answer itself defines."""
+    if ref.ecosystem is Ecosystem.CARGO:
+        return ref.name in crates
     if ref.ecosystem is Ecosystem.NPM:
         return packages.hold(ref.import_name or ref.raw, ref.start)
     is_its_name = ref.name == canonicalize_name(f"{ref.raw}.py")  # discord.py, web.py
@@ -294,6 +305,22 @@ def local_packages(text: str, blocks: Iterable[Block]) -> LocalPackages:
             for path in _paths(block.info, body):
                 files.setdefault(_stem(path), []).append(block)
     return LocalPackages(frozenset(names), files)
+
+
+def _own_crates(text: str, blocks: Iterable[Block]) -> frozenset[str]:
+    """The names of the answer's own crates, canonical: its Cargo.toml's, and ``cargo new``'s."""
+    found: set[str] = set()
+    for block in blocks:
+        body = text[block.start : block.end]
+        if block.kind is BlockKind.FENCE and ("[package]" in body or "dependencies" in body):
+            found |= manifest_crates(body).own
+    for line in text.splitlines():
+        words = [word.strip("`$:,.") for word in line.split()]
+        at = words.index("cargo") if "cargo" in words else len(words)
+        if words[at + 1 : at + 2] in (["new"], ["init"]):
+            for word in words[at + 2 :]:
+                found.add(canonical(Ecosystem.CARGO, word.rpartition("/")[2]))
+    return frozenset(found)
 
 
 def _names(body: str) -> Iterator[str]:

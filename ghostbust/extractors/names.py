@@ -61,10 +61,15 @@ class Requirement:
     """True where punctuation or a closing mark behind it ends what belongs together"""
     start: int = 0
     """offset of the name within the word: not 0 behind ``alias@npm:`` and ``channel::``"""
+    wanted: str = ""
+    """the version or range behind the name: ``==2.*``, of npm and cargo without the ``@``"""
 
 
 def canonical(ecosystem: Ecosystem, name: str) -> str:
-    """The registry's own form: PEP 503 for PyPI, lower case for conda, else as written."""
+    """The registry's own form: PEP 503 for PyPI, lower case for conda and cargo (whose ``_`` is a
+    ``-``), else as written."""
+    if ecosystem is Ecosystem.CARGO:
+        return name.lower().replace("_", "-")
     if ecosystem is Ecosystem.CONDA:
         return name.lower()
     return canonicalize_name(name) if ecosystem is Ecosystem.PYPI else name
@@ -142,12 +147,14 @@ def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None
         if not closed:  # where the answer breaks off
             return Requirement(word[:end], end, True)
     rest = rest.lstrip(" ") if rest.strip() else ""
+    wanted = ""
     if rest and rest[0] in _OPERATORS and not _TRAILING.issuperset(rest):
         target = rest[1:].lstrip() if rest[0] == "@" else ""  # `@ url` installs something else
         is_address = ":" in target or "/" in target or target.startswith("git+")
         if rest in ("<", ">", "@") or is_address:
             return None
         behind = rest.rstrip("".join(_TRAILING - {"*"}))
+        wanted = behind.partition(";")[0].removeprefix("@").strip()
         rest = rest[len(behind) :]
     if rest.startswith(("\\n", "\\r", "\\t", '\\"', "\\'")):
         return Requirement(word[:end], end, True)
@@ -155,7 +162,7 @@ def _requirement_at_start(word: str, ecosystem: Ecosystem) -> Requirement | None
         return Requirement(word[:end], end, True)
     if not _TRAILING.issuperset(rest):
         return None
-    return Requirement(word[:end], end, not _ENDS_SENTENCE.isdisjoint(rest))
+    return Requirement(word[:end], end, not _ENDS_SENTENCE.isdisjoint(rest), wanted=wanted)
 
 
 def _goes_on_in_text(rest: str) -> bool:

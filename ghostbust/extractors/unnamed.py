@@ -1,7 +1,7 @@
 """Commands that install what they don't name, or what isn't looked up here.
 
-Whole projects (``npm ci``), other ecosystems (``cargo add x``), and ``npm create x``, which fetches
-a package whose name nobody wrote.
+Whole projects (``npm ci``), other ecosystems (``gem install x``), and ``npm create x``, which
+fetches a package whose name nobody wrote.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import marshal
 import os
 import secrets
@@ -34,6 +33,8 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import IO
+
+from filelock import lock_descriptor
 
 from ghostbust.errors import SandboxError
 from ghostbust.gates.confinement import (
@@ -325,18 +326,19 @@ def remove_stale_folders() -> None:
             if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid():
                 continue
             folder.chmod(0o700)  # else one that its program locked couldn't be opened
-            lock = _lock_folder(folder, fcntl.LOCK_NB)
+            lock = _lock_folder(folder, blocking=False)
             try:
                 _remove(folder)
             finally:
                 os.close(lock)
 
 
-def _lock_folder(folder: Path, flags: int = 0) -> int:
+def _lock_folder(folder: Path, *, blocking: bool = True) -> int:
     """A descriptor that holds the folder's lock. Raises OSError where it can't be had."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | flags)
+        if not lock_descriptor(lock, blocking=blocking):
+            raise BlockingIOError(f"{folder} is in use")
     except OSError:
         os.close(lock)
         raise

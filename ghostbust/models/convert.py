@@ -155,7 +155,7 @@ def _run_script(gguf: Path, aside: Path, lock: int) -> None:
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        pass_fds=(lock,),
+        pass_fds=() if sys.platform == "win32" else (lock,),
         check=False,
     )
     if done.returncode == 0:

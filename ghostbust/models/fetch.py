@@ -8,7 +8,6 @@ only then the network. Every copy has the pinned SHA-256.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import zipfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import stamina
+from filelock import lock_descriptor
 
 from ghostbust import http
 from ghostbust.config import HUB
@@ -333,11 +333,9 @@ def locked(folder: Path, progress: Progress) -> Iterator[int]:
         lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         with mapped_disk_errors(folder):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock_descriptor(lock, blocking=False):
                 progress("wait", 0, None)
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                lock_descriptor(lock)
         yield lock
     finally:
         os.close(lock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -90,13 +91,15 @@ class Reload:
         self._before: Callable[[int, FrameType | None], Any] | int | None = None
 
     def start(self) -> None:
-        """Installs the handler of SIGHUP."""
+        """Installs the handler of SIGHUP, which Windows doesn't have: restart the daemon there."""
         self._thread.start()
-        self._before = signal.signal(signal.SIGHUP, lambda *_: self._wanted.put(True))
+        if sys.platform != "win32":
+            self._before = signal.signal(signal.SIGHUP, lambda *_: self._wanted.put(True))
 
     def stop(self) -> None:
         """Restores the former handler of SIGHUP."""
-        signal.signal(signal.SIGHUP, self._before)
+        if sys.platform != "win32":
+            signal.signal(signal.SIGHUP, self._before)
         self._wanted.put(False)
         self._thread.join()
 

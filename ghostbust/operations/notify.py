@@ -123,7 +123,9 @@ class Notices:
     def send(self, notice: Notice) -> None:
         """Queues the notice, if the settings want its event. Never waits."""
         settings = self._settings()
-        if notice.event not in settings.events or not (settings.webhook or settings.command):
+        if notice.event not in settings.events or not (
+            settings.webhook or settings.command or settings.apprise
+        ):
             return
         try:
             self._queue.put_nowait(notice)
@@ -139,6 +141,7 @@ class Notices:
                 ways.append(partial(post, settings, notice, self._wait_s))
             if settings.command:
                 ways.append(partial(run, settings, notice))
+            ways += [partial(tell, address, notice) for address in settings.apprise]
             for way in ways:
                 self._try(notice, way)
 
@@ -174,6 +177,28 @@ def post(settings: NotifySection, notice: Notice, wait_s: float = 0.5) -> str:
 def run(settings: NotifySection, notice: Notice) -> str:
     """Gives the notice to the program; returns what went wrong, or an empty text."""
     return run_program(settings.command, notice.body, timeout_s=settings.timeout_s)
+
+
+def tell(address: str, notice: Notice) -> str:
+    """Sends the notice's text to a service by apprise; what went wrong, or an empty text.
+
+    One attempt, within apprise's own time limits. What is wrong is said by the kind of service
+    only, since an address holds secrets.
+    """
+    for name in ("apprise", "urllib3"):  # they log addresses
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        from apprise import Apprise, NotifyFormat
+    except ImportError:
+        return "notify.apprise needs more libraries: pip install 'ghostbust[notices]'"
+    sender = Apprise()
+    if not sender.add(address):
+        return "an address in notify.apprise is none that apprise knows"
+    if not sender.notify(
+        body=notice.text, title=f"ghostbust: {notice.event}", body_format=NotifyFormat.TEXT
+    ):
+        return f"the {address.partition(':')[0]} service of notify.apprise couldn't be reached"
+    return ""
 
 
 def signature(secret: bytes | None, number: str, at: datetime, body: bytes) -> dict[str, str]:

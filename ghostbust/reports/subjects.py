@@ -48,6 +48,11 @@ from ghostbust.store.runs import Run, RunKind, RunStatus
 from ghostbust.store.store import Store
 from ghostbust.store.tallies import NameTally
 
+GATES_SAY = (
+    "The gates say {}. Each compares the candidate with the base; only PASS of all of them"
+    " promotes, and what can't tell is INCONCLUSIVE. The interval is that of the quantity that the"
+    " reason names."
+)
 NO_MEASUREMENT = "The store has no run of the base and the candidate on the same prompts."
 
 
@@ -104,11 +109,7 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
     names = store.tallies.invented(run.id for run in runs.values())
     verdict = "The gates weren't run, so nothing may serve."
     if one.verdict is not None:
-        verdict = (
-            f"The gates say {one.verdict}. Each compares the candidate with the base; only PASS of"
-            " all of them promotes, and what can't tell is INCONCLUSIVE. The interval is that of"
-            " the quantity that the reason names."
-        )
+        verdict = GATES_SAY.format(one.verdict)
     facts = round_facts(one)
     row = store.rounds.adapter(one.adapter or "")
     if row is not None:

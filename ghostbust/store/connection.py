@@ -16,6 +16,7 @@ import json
 import math
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, fields, is_dataclass
@@ -146,7 +147,8 @@ def _open_to_read(path: Path) -> Connection:
         if os.access(path.parent, os.W_OK):
             raise
     log = path.with_name(f"{path.name}-wal")
-    alone = "vfs=unix-none" if log.exists() and log.stat().st_size else "immutable=1"
+    vfs = "win32-none" if sys.platform == "win32" else "unix-none"
+    alone = f"vfs={vfs}" if log.exists() and log.stat().st_size else "immutable=1"
     return Connection(_opened(path, f"mode=ro&{alone}"), path)
 
 
@@ -161,7 +163,7 @@ def _opened(path: Path, options: str) -> Database:
     try:
         # No plugins: what a user installed for sqlite-utils has no business in here.
         db = Database(connection, execute_plugins=False)
-        if "unix-none" in options:
+        if "vfs=" in options:
             db.execute("PRAGMA locking_mode = exclusive")  # the log's index in memory, not a file
         db.execute("PRAGMA foreign_keys = on")
         _check_owner(db, path)

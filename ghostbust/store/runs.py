@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 import ghostbust
@@ -20,6 +19,7 @@ from ghostbust.errors import StoreError
 from ghostbust.measure import said_measure, said_unknown
 from ghostbust.records import Measurement
 from ghostbust.store.connection import StoreNoun, columns_of, encode, encode_time, insert
+from ghostbust.system import is_running, start_of
 
 
 class RunKind(StrEnum):
@@ -348,9 +348,9 @@ NOBODY: Final = ""
 
 
 def this_process() -> str:
-    """``pid:start`` of this process; ``start`` is empty where the system has no /proc."""
+    """``pid:start`` of this process; ``start`` is empty where the system doesn't say it."""
     pid = os.getpid()
-    return f"{pid}:{_start(pid) or ''}"
+    return f"{pid}:{start_of(pid) or ''}"
 
 
 def is_alive(process: str) -> bool:
@@ -360,22 +360,5 @@ def is_alive(process: str) -> bool:
     pid_text, _, start = process.partition(":")
     pid = int(pid_text)
     if start:
-        return _start(pid) == start
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it runs, as another user
-    return True
-
-
-def _start(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot; None for one that ended, or a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return None
-    # proc(5): the second field, in parentheses, may hold anything; state is 3, starttime 22.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in ("Z", "X") else fields[19]
+        return start_of(pid) == start
+    return is_running(pid)

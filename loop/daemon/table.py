@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from math import floor
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import psutil
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
@@ -24,6 +24,7 @@ from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.samplers.endpoint import base_url_of
 from ghostbust.sections import JobEntry, ModelSection
 from ghostbust.store.daemon import JobRow
+from ghostbust.system import usable_cores
 from ghostbust.times import QuietHours, seconds_of
 
 WORK: Final = "work"
@@ -244,7 +245,7 @@ def machine_busy(
 
 def load_per_core() -> float:
     """The load average of the last minute, by the cores that this process may use."""
-    return os.getloadavg()[0] / len(os.sched_getaffinity(0))
+    return float(psutil.getloadavg()[0]) / usable_cores()  # psutil's is there on Windows too
 
 
 def use_of_gpu() -> float | None:

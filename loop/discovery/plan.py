@@ -24,7 +24,7 @@ from ghostbust.loop.discovery.follow_up import Follower
 from ghostbust.loop.discovery.operators import form_name
 from ghostbust.loop.discovery.pool import FORM, Bandit, Pool, read_pool
 from ghostbust.prompts import Task, first_prompts, split
-from ghostbust.records import ASKED, Ecosystem, Prompt
+from ghostbust.records import PROMPTED, Ecosystem, Prompt
 from ghostbust.registries.judge import Judge
 from ghostbust.samplers.interface import Sampler
 from ghostbust.sections import DiscoverySection
@@ -67,7 +67,7 @@ def rules_of(config: Config, judge: Judge) -> Rules:
         variants_per_prompt=config.discovery.variants_per_prompt,
         holdout_share=config.prompts.holdout_share,
         name_holdout=config.prompts.name_holdout_share,
-        ecosystems=tuple(ecosystem for ecosystem in ASKED if judge.tells_absent(ecosystem)),
+        ecosystems=tuple(ecosystem for ecosystem in PROMPTED if judge.tells_absent(ecosystem)),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from ghostbust.errors import RegistryError
 from ghostbust.prompts import Task
-from ghostbust.records import ASKED, Ecosystem, content_id
+from ghostbust.records import PROMPTED, Ecosystem, content_id
 from ghostbust.registries.judge import Judge, Mode
 from ghostbust.registries.snapshot import Snapshot, appeared, snapshot_as_of
 
@@ -51,13 +51,13 @@ def described_tasks(
         if count:
             names = [
                 (ecosystem, name)
-                for ecosystem in ASKED
+                for ecosystem in PROMPTED
                 if ecosystem in judge.snapshots
                 for name in names_of(judge.snapshots[ecosystem])
             ]
             drawn += rng.sample(names, min(count, len(names)))
     made: list[Task] = []
-    for ecosystem in ASKED:
+    for ecosystem in PROMPTED:
         wanted = [name for owner, name in drawn if owner is ecosystem]
         try:
             found = judge.descriptions(ecosystem, wanted)

@@ -263,7 +263,7 @@ class LogFile:
         if self.packed or self.waits:
             return False
         end, length = self._cutter.tail_end, len(self._cutter.tail)
-        before = os.pread(self._raw.fileno(), length, end - length)
+        before = _read_at(self._raw.fileno(), end - length, length)
         if self.stamp.size >= self._cutter.taken and before == self._cutter.tail:
             return False
         self._cutter = Cutter(self._limit)
@@ -301,6 +301,23 @@ class LogFile:
         return data
 
 
+def _read_at(number: int, at: int, length: int) -> bytes:
+    """What stands there in the open file, whose place stays. As os.pread, which Windows lacks."""
+    before = os.lseek(number, 0, os.SEEK_CUR)
+    try:
+        os.lseek(number, at, os.SEEK_SET)
+        return os.read(number, length)
+    finally:
+        os.lseek(number, before, os.SEEK_SET)
+
+
+def _has_data(number: int, wait_s: float) -> bool:
+    """Whether a stream can be read, or is at its end; Windows says so of sockets only, and waits
+    in the reading.
+    """
+    return sys.platform == "win32" or bool(select.select([number], [], [], wait_s)[0])
+
+
 class Stream:
     """A pipe, a terminal or a socket, read in blocks as lines come in."""
 
@@ -333,7 +350,7 @@ class Stream:
 
     def read(self, wait_s: float) -> LogBlock | None:
         """The next block; None if no line was completed within ``wait_s``, or at the end."""
-        while not self.ended and select.select([self._number], [], [], wait_s)[0]:
+        while not self.ended and _has_data(self._number, wait_s):
             chunk = os.read(self._number, CHUNK)
             self.ended = not chunk
             if block := self._cutter.take(chunk):

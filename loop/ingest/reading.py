@@ -12,13 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ghostbust.extractors.extract import examine
+from ghostbust.loop.ingest.completions import Completion, MalformedError, UnknownFormatError
 from ghostbust.loop.ingest.files import LogBlock
-from ghostbust.loop.ingest.formats import (
-    Completion,
-    MalformedError,
-    UnknownFormatError,
-    read_line,
-)
+from ghostbust.loop.ingest.formats import read_record, records_in
 from ghostbust.measure import Key, NameCounts, Tally, add_to, group_of
 from ghostbust.prompts import is_reserved
 from ghostbust.records import (
@@ -236,20 +232,29 @@ def prompt_of(completion: Completion) -> Prompt:
 
 def _completions(line: bytes, number: int, skipped: SkippedLines) -> Iterator[Completion]:
     try:
-        completions = read_line(line)
-        if any(len(completion.text) > MOST_TEXT for completion in completions):
-            skipped.too_long += 1
-            skipped.note(number, f"an answer of more than {MOST_TEXT:,} characters")
-            return
+        records = records_in(line)
     except MalformedError as exc:
         skipped.malformed += 1
         skipped.note(number, str(exc))
-    except UnknownFormatError as exc:
-        skipped.unknown += 1
-        skipped.note(number, str(exc))
-    else:
-        skipped.without += not completions
-        yield from completions
+        return
+    for place, record in enumerate(records):
+        try:
+            completions = read_record(record)
+        except MalformedError as exc:
+            skipped.malformed += 1
+            skipped.note(number, str(exc))
+        except UnknownFormatError as exc:
+            skipped.unknown += 1
+            skipped.note(number, str(exc))
+        else:
+            if any(len(completion.text) > MOST_TEXT for completion in completions):
+                skipped.too_long += 1
+                skipped.note(number, f"an answer of more than {MOST_TEXT:,} characters")
+                continue
+            skipped.without += not completions
+            for one in completions:
+                # Answers without an id are told apart by their line and number.
+                yield one if one.key or not place else replace(one, number=one.number + place)
 
 
 def _cache_key(ref: PackageRef) -> tuple[object, ...]:

@@ -13,7 +13,6 @@ twice.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -37,6 +36,7 @@ from ghostbust.records import Answer, Context, Measurement, Prompt, content_id, 
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 from ghostbust.store.traffic import LoggedAnswer, LoggedPart, NamedOften, ReadFile
+from ghostbust.system import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def ingest(
     logbook = Logbook(session)
     config = session.config
     workers = config.ingest.workers
-    workers = len(os.sched_getaffinity(0)) if workers is None else workers
+    workers = usable_cores() if workers is None else workers
     settings = ReaderSettings(
         session.judge.mode,
         session.home.registry,

@@ -11,7 +11,6 @@ import gc
 import logging
 import multiprocessing
 import os
-import resource
 import signal
 import threading
 from collections import deque
@@ -29,6 +28,7 @@ from ghostbust.loop.ingest.files import LogBlock
 from ghostbust.loop.ingest.reading import BlockReader, Counted, SkippedLines
 from ghostbust.loop.leash import end_with
 from ghostbust.registries.judge import Mode, default_judge
+from ghostbust.system import limit_memory
 
 BLOCK_S: Final = 30.0
 """for a block, which takes a second or two; a busy machine mustn't be taken for a hostile line"""
@@ -258,9 +258,7 @@ def _work(pipe: Connection, settings: MakesReader, parent: int) -> None:
     """The worker process: reads blocks from the pipe. Ctrl-C is for the main process."""
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    least = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(MEMORY_BYTES, most)
-    resource.setrlimit(resource.RLIMIT_AS, (least, least))
+    limit_memory(MEMORY_BYTES)
     try:
         read = settings.reader()
     except GhostbustError as exc:

@@ -27,6 +27,7 @@ from ghostbust.registries.snapshot import NameRow, Snapshot, build_snapshot
 from ghostbust.store.runs import RunKind, RunSpec, RunStatus
 from ghostbust.store.store import Store
 from tests.cli.loopback import FakeIndex as FakeIndex
+from tests.cli.loopback import FakeRegistries as FakeRegistries
 from tests.cli.reading import Run as Run
 
 LogRun = Callable[..., int]
@@ -66,13 +67,29 @@ def run(home: Path, tmp_path: Path, index: FakeIndex, monkeypatch: pytest.Monkey
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for name in ("GHOSTBUST_DEBUG", "COLUMNS", "http_proxy", "https_proxy"):
+    for name in (
+        "GHOSTBUST_DEBUG", "COLUMNS", "http_proxy", "https_proxy", "PIP_FIND_LINKS", "CARGO_HOME",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
     def invoke(*args: object, stdin: str | bytes | None = None) -> Result:
         return CliRunner().invoke(app, [str(arg) for arg in args], input=stdin)
 
     return invoke
+
+
+@pytest.fixture
+def registries(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistries]:
+    """All registries, as pip, npm and cargo are set to ask them."""
+    del run  # sets the environment first
+    fake = FakeRegistries()
+    for name, value in fake.settings.items():
+        monkeypatch.setenv(name, value)
+    folder = Path.home() / ".cargo"
+    folder.mkdir()
+    (folder / "config.toml").write_text('[source.crates-io]\nreplace-with = "fake"\n')
+    with fake.serving():
+        yield fake
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,3 +99,64 @@ class ModelServer(Loopback):
         """The page, as JSON."""
         status, said = self.pages.get(path, (404, {"detail": "Not Found"}))
         return status, {}, json.dumps(said).encode()
+
+
+class FakeRegistries(Loopback):
+    """PyPI's Simple API, npm's registry and a sparse index of crates, with a few packages each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pypi = {"pip": ["24.0"], "requests": ["2.31.0", "2.32.5"]}
+        """name to versions"""
+        self.npm = {"npm": ["10.0.0"], "left-pad": ["1.2.0", "1.3.0"]}
+        self.crates = {"serde": ["1.0.0", "1.0.228"], "serde_json": ["1.0.1"]}
+        root = f"http://127.0.0.1:{self.port}"
+        self.settings = {
+            "PIP_INDEX_URL": f"{root}/simple",
+            "npm_config_registry": f"{root}/npm",
+            "CARGO_REGISTRIES_FAKE_INDEX": f"sparse+{root}/index/",
+        }
+        """the environment that asks it; of cargo's sources ``fake`` has to replace ``crates-io``"""
+
+    def answer(self, path: str, known: str | None) -> tuple[int, dict[str, str], bytes]:
+        """As each registry answers."""
+        kind, _, rest = path.strip("/").partition("/")
+        if path == "/archive.tar.gz":
+            return 200, {"Content-Type": "application/gzip"}, self._archive()
+        name = rest.rpartition("/")[2]
+        if kind == "simple" and name in self.pypi:
+            page = {
+                "meta": {"api-version": "1.1"}, "name": name, "versions": self.pypi[name],
+                "files": [{"filename": f"{name}-1.tar.gz"}],
+            }  # fmt: skip
+            return 200, {"Content-Type": JSON_TYPE}, json.dumps(page).encode()
+        if kind == "npm" and name in self.npm:
+            versions = self.npm[name]
+            document = {
+                "name": name, "versions": {version: {} for version in versions},
+                "dist-tags": {"latest": versions[-1]},
+            }  # fmt: skip
+            return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
+        if kind == "index" and name in self.crates and rest == crate_path(name):
+            lines = (
+                {"name": name, "vers": version, "deps": [], "cksum": "0" * 64, "yanked": False}
+                for version in self.crates[name]
+            )
+            body = "".join(json.dumps(line) + "\n" for line in lines)
+            return 200, {"Content-Type": "text/plain"}, body.encode()
+        return 404, {}, b""
+
+    def _archive(self) -> bytes:
+        """The index of crates as a git host packs it."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            for path in ("config.json", "README.md", *map(crate_path, self.crates)):
+                entry = tarfile.TarInfo(f"index-0123abc/{path}")
+                entry.mtime = 1_780_000_000  # 2026-05-28
+                tar.addfile(entry)
+        return packed.getvalue()
+
+
+def crate_path(name: str) -> str:
+    """Where a sparse index has a name of four letters or more."""
+    return f"{name[:2]}/{name[2:4]}/{name}"

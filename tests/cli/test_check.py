@@ -32,7 +32,7 @@ ABSENT = "zz-no-such-name-9z"
         (["zz-no-such-name-9z@npm"], 3),  # the npm snapshot isn't complete, nobody else is asked
         (["zz-no-such-name-9z@npm", ABSENT], 1),
         (["no name"], 2),
-        (["left-pad@cargo"], 2),
+        (["left-pad@gem"], 2),
         ([], 2),
         (["\x1b[31m"], 2),
     ],

@@ -132,13 +132,11 @@ def test_disk(place: Home, free: int, level: Level) -> None:
     assert checks.check_disk(place, free).level is level
 
 
-@pytest.mark.parametrize(
-    ("ecosystem", "command"), [(Ecosystem.PYPI, "sync"), (Ecosystem.NPM, "build")]
-)
-def test_an_old_snapshot(place: Home, ecosystem: Ecosystem, command: str) -> None:
+@pytest.mark.parametrize("ecosystem", [Ecosystem.PYPI, Ecosystem.NPM])
+def test_an_old_snapshot(place: Home, ecosystem: Ecosystem) -> None:
     found = checks.check_snapshot(ecosystem, place, datetime(2030, 1, 1, tzinfo=UTC))
     assert found.level is Level.WARN
-    assert f"ghostbust registry {command}" in found.todo
+    assert f"ghostbust registry sync --ecosystem {ecosystem}" in found.todo
     fresh = checks.check_snapshot(ecosystem, place, datetime(2026, 12, 1, tzinfo=UTC))
     assert fresh.level is Level.OK
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from ghostbust.adapters import read_copy
 from ghostbust.home import Home
+from ghostbust.reports.writers import code
+from ghostbust.store.store import Store
 from tests.cli.reading import one_line
 
 if TYPE_CHECKING:
@@ -24,10 +27,20 @@ def adapter(home: Path, fill_home: Callable[[Home], str]) -> str:
     return fill_home(Home.open(home))
 
 
-def test_an_adapter_is_copied_by_name(run: Run, adapter: str, tmp_path: Path) -> None:
+def test_an_adapter_is_copied_by_name(run: Run, home: Path, adapter: str, tmp_path: Path) -> None:
     done = run("export", "adapter", adapter, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert read_copy(tmp_path / "out").name == adapter
+    card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    _, metadata, text = card.split("---\n", 2)
+    assert yaml.safe_load(metadata)["library_name"] == "peft"
+    with Store.open(Home.open(home).database, read_only=True) as store:
+        row = store.rounds.adapter(adapter)
+        report = row and store.rounds.gate_report(row.round_id)
+    assert report
+    for result in report.results:
+        assert f"| {code(result.gate)} | {result.verdict} |" in text
+        assert code(result.reason) in text
     again = run("export", "adapter", adapter, "--out", tmp_path / "out")
     assert "is there already" in one_line(again)
 

@@ -174,12 +174,12 @@ def test_a_long_row_of_files_ends() -> None:
 @pytest.mark.parametrize(
     ("command", "what"),
     [
-        ("cargo add serde", "cargo add"),
+        ("gem install rails", "gem install"),
         ("sudo gem install rails", "gem install"),
         ("go get example.test/x", "go get"),
         ("brew install jq && pip install requests", "brew install"),
         ("apt-get -y install curl", "apt-get install"),
-        ("bash -c 'cargo install ripgrep'", "cargo install"),
+        ("bash -c 'go install x'", "go install"),
         ("npm ci", "npm ci"),
         ("poetry install", "poetry install"),
         ("npm install", "npm install"),
@@ -213,7 +213,7 @@ def test_a_command_that_is_looked_at(run: Run, command: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [("requirements.txt", b""), ("x.sh", b" \n"), ("answer.md", b"\x89PNG\r\n\0\0"),
-     ("x.txt", b"caf\xe9 \xfc\xfc"), ("go.mod", b"module x"), ("main.rs", b"use x;"),
+     ("x.txt", b"caf\xe9 \xfc\xfc"), ("go.mod", b"module x"), ("main.go", b"use x;"),
      ("Gemfile", b"gem 'rails'"), ("pom.xml", b"<project/>")],
 )  # fmt: skip
 def test_a_file_that_is_not_looked_at(run: Run, name: str, content: bytes) -> None:
@@ -233,10 +233,10 @@ def test_requirements_that_powershell_wrote(run: Run, encoding: str) -> None:
 
 @pytest.mark.parametrize("shape", ["sarif", "github", "table"])
 def test_what_is_not_looked_at_is_in_every_format(run: Run, shape: str) -> None:
-    result = run("check", "--command", "cargo add x\x1b[0m", "--format", shape, "--registry",
+    result = run("check", "--command", "gem install x\x1b[0m", "--format", shape, "--registry",
                  "snapshot")  # fmt: skip
     assert result.exit_code == 4
-    assert "cargo add: packages of cargo aren't looked up" in result.stdout
+    assert "gem install: packages of gem aren't looked up" in result.stdout
     assert "\x1b" not in result.stdout
 
 
@@ -256,7 +256,7 @@ def test_a_package_json_that_says_it_is_a_notebook_is_none(run: Run) -> None:
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout, which is the current folder."""
     folder = tmp_path / "tree"
-    for name in ("b.py", "a/z.py", "a/b/uv.lock", "requirements.txt", "x.png", "src/main.rs",
+    for name in ("b.py", "a/z.py", "a/b/uv.lock", "requirements.txt", "x.png", "src/main.go",
                  "LICENSE", "node_modules/m/package.json", "deep/.venv/x.py", "own/pyvenv.cfg",
                  "own/x.py", "docs/read.md"):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -271,7 +271,7 @@ def test_files_come_in_a_fixed_order_and_are_shown_as_given(tree: Path) -> None:
     found = walk(".")
     assert found.files == ["a/b/uv.lock", "a/z.py", "b.py", "docs/read.md", "requirements.txt"]
     assert found.left_out == ["node_modules", "own", "deep/.venv"]
-    assert dict(found.others) == {".png": 1, ".rs": 1, "LICENSE": 1}
+    assert dict(found.others) == {".png": 1, ".go": 1, "LICENSE": 1}
     assert found.skipped == []
 
 
@@ -315,9 +315,9 @@ def test_a_deep_folder_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_kinds_of_files() -> None:
     read = [
         "package.json", "pnpm-lock.yaml", "x.ts", "Dockerfile.dev", ".github/workflows/ci.yml",
-        "README.md", "setup.cfg", "tox.ini", "x.ipynb", "Makefile", "pylock.dev.toml",
+        "README.md", "setup.cfg", "tox.ini", "x.ipynb", "Makefile", "pylock.dev.toml", "Cargo.toml",
     ]  # fmt: skip
-    others = ["tsconfig.json", "Cargo.toml", "go.mod", "data.csv", "pubspec.yaml", "mypy.toml"]
+    others = ["tsconfig.json", "go.mod", "data.csv", "pubspec.yaml", "mypy.toml"]
     assert [name for name in read + others if is_read(name)] == read
 
 

@@ -50,7 +50,7 @@ def test_the_report(ingest: Callable[..., Any], tmp_path: Path) -> None:
     assert "zz-…(17)" in result.stdout
     assert "quux" not in result.stdout
     assert (
-        f"skipped 2 lines (1 malformed, 1 of an unknown format), first {log}, line 3:"
+        f"skipped 2 records (1 malformed, 1 of an unknown format), first {log}, line 3:"
         in result.stderr
     )
 

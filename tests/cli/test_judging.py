@@ -17,7 +17,7 @@ from ghostbust.cli.judging import (
     judge_sources,
     trusted_vouching,
 )
-from ghostbust.cli.sources import SourceText, shown_address, source_of_name
+from ghostbust.cli.source_text import SourceText, shown_address, source_of_name
 from ghostbust.errors import ConfigError
 from ghostbust.extractors.extract import extract
 from ghostbust.home import Home

@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 
 from ghostbust.cli.commands import source_of_command
-from ghostbust.cli.sources import (
-    SourceText,
-    read_source,
-    read_text,
-)
+from ghostbust.cli.source_text import SourceText
+from ghostbust.cli.sources import read_source, read_text
 from ghostbust.errors import UsageError
 from ghostbust.records import Ecosystem, Flag, RefKind
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -57,6 +57,9 @@ class FakeRegistry:
 
     async def description(self, name: str) -> str:
         return ""
+
+    async def versions(self, name: str) -> Sequence[str]:
+        return ()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -182,3 +183,25 @@ def test_the_guide_has_every_family_and_no_other(home: Home, fill_home: FillHome
     rows = re.findall(r"^\| `(ghostbust_\w+)` \| ([^|]*)\|", GUIDE.read_text("utf-8"), re.M)
     told = {name.removesuffix("_total"): set(re.findall(r"`(\w+)`", row)) for name, row in rows}
     assert told == dict(families(home))
+
+
+def test_the_dashboard_asks_for_what_the_daemon_exports(home: Home, fill_home: FillHome) -> None:
+    """Every metric and every label that a panel names is exported; and no family is forgotten."""
+    fill_home(home)
+    log_watch(home)
+    exported = dict(families(home))
+    asked = set()
+    dashboard = json.loads(GUIDE.with_name("grafana.json").read_text("utf-8"))
+    for target in (one for panel in dashboard["panels"] for one in panel["targets"]):
+        samples = re.findall(r"\bghostbust_\w+", target["expr"])
+        names = {re.sub("_(total|bucket)$", "", name) for name in samples}
+        grouped = ", ".join(re.findall(r"by \(([^)]+)\)", target["expr"])).split(", ")
+        labels = {
+            *re.findall(r"(\w+)=", target["expr"]),
+            *filter(None, grouped),
+            *re.findall(r"{{(\w+)}}", target["legendFormat"]),
+        } - {"instance", "le"}  # of the scrape, of a histogram
+        assert names
+        assert all(labels <= exported[name] for name in names), target
+        asked |= names
+    assert asked == exported.keys()

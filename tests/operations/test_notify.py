@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,6 +142,27 @@ def test_a_broken_setting_harms_nothing(hook: Hook, caplog: pytest.LogCaptureFix
     notices.stop()
     assert "notify: promotion wasn't told: ConfigError" in caplog.text
     assert hook.got == [], "never unsigned where a signature is wanted"
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise 2.3
+def test_apprise_sends_the_text_and_logs_no_address(
+    hook: Hook, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    address = hook.url.replace("http:", "json:")
+    settings = NotifySection(apprise=(address, address, "nothing://se-cret"))
+    hook.statuses = [204, 500]
+    counts: list[str] = []
+    notices = Notices(lambda: settings, counts.append)
+    notices.start()
+    notices.send(NEWS)
+    notices.stop()
+    assert [(got["title"], got["message"]) for got in hook.got] == [
+        ("ghostbust: promotion", NEWS.text)
+    ] * 2
+    assert counts == ["sent", "failed", "failed"]
+    assert "the json service of notify.apprise couldn't be reached" in caplog.text
+    assert "se-cret" not in caplog.text
 
 
 def test_only_wanted_events_are_sent(hook: Hook) -> None:

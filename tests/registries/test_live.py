@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import HTTPServer
 from pathlib import Path
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from ghostbust.errors import ConfigError, RegistryError, UnansweredError
-from ghostbust.records import ASKED, Ecosystem, Lookup, SuspectReason, Verdict
+from ghostbust.records import ASKED, PROMPTED, Ecosystem, Lookup, SuspectReason, Verdict
 from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.interface import Origin
 from ghostbust.registries.judge import Mode, default_judge
@@ -73,6 +73,13 @@ class FakeRegistry:
         if name in self.down:
             raise self.error(f"{name}: connection lost")
         return f"What {name} does." if name in self.real else ""
+
+    async def versions(self, name: str) -> Sequence[str]:
+        if name in self.down:
+            raise self.error(f"{name}: connection lost")
+        if name == "slow":
+            await asyncio.sleep(60)
+        return ["1.0"]
 
 
 @pytest.fixture
@@ -171,6 +178,13 @@ def test_origins_and_descriptions(live: LiveLookups, registry: FakeRegistry) -> 
     assert live.descriptions(Ecosystem.PYPI, ["a", "b", "nobody"]) == {"a": "What a does."}
 
 
+def test_versions_of_those_that_answer_in_time(live: LiveLookups, registry: FakeRegistry) -> None:
+    registry.down = {"b"}
+    found = live.versions(Ecosystem.PYPI, ["a", "b", "slow"], limit_s=0.2)
+    assert found == {"a": ["1.0"]}
+    assert live.versions(Ecosystem.PYPI, [], limit_s=0.2) == {}
+
+
 def test_an_ecosystem_that_was_not_set_up(live: LiveLookups) -> None:
     assert live.look_up(Ecosystem.NPM, ["react"])["react"].reason == "unreachable"
     with pytest.raises(RegistryError, match="no live npm registry"):
@@ -198,7 +212,9 @@ async def test_each_ecosystem_has_a_registry_and_a_host_one_queue() -> None:
     await close_clients(clients)
     assert [registries[ecosystem].ecosystem for ecosystem in ASKED] == list(ASKED)
     assert all(client.http.is_closed for client in clients.values())
-    pypi, npm = (clients[ecosystem].hosts.of("https://index.example.test") for ecosystem in ASKED)
+    pypi, npm = (
+        clients[ecosystem].hosts.of("https://index.example.test") for ecosystem in PROMPTED
+    )
     assert pypi is npm
 
 
@@ -289,7 +305,7 @@ async def test_proxies(
     assert await get(ecosystem, "http://index.example.test/x") == [204, 204]
     assert proxy.asked == [("http://index.example.test/x", "Basic bWU6d29yZA==")] * 2
     if variable != "http_proxy":
-        (other,) = set(ASKED) - {ecosystem}
+        (other,) = set(PROMPTED) - {ecosystem}
         assert await get(other, "http://index.example.test/x") == [0, 0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -196,6 +196,9 @@ class Index:
     async def description(self, name: str) -> str:
         return f"{name} at {self.label}"
 
+    async def versions(self, name: str) -> Sequence[str]:
+        return [self.label]
+
 
 async def test_the_first_that_has_the_name_decides_and_the_others_arent_asked() -> None:
     main, one, two = Index("main", "a"), Index("one", "b"), Index("two", "b")
@@ -266,8 +269,8 @@ def test_json() -> None:
     files = [{"filename": "x-1.tar.gz", "upload-time": "2019-01-02T03:04:05.6Z"}, {}, 3]
     status = {"status": "some-new-status"}
     read = read_page("x", document({"files": files, "project-status": status}))
-    assert read == ProjectPage(3, "some-new-status", FIRST)
-    assert read_page("x", document({}, JSON_TYPES[1])) == ProjectPage(0, "active", None)
+    assert read == ProjectPage(3, "some-new-status", FIRST, None)
+    assert read_page("x", document({}, JSON_TYPES[1])) == ProjectPage(0, "active", None, [])
 
 
 @pytest.mark.parametrize(
@@ -283,10 +286,10 @@ def test_json_of_something_else(changes: dict[str, object]) -> None:
 def test_html_needs_a_file_of_the_project_or_a_known_version_and_may_have_a_status() -> None:
     names = ("x-1.0.tar.gz", "x-1.0-py3-none-any.whl", "y-1.0.tar.gz", "LICENSE")
     links = "".join(f'<a href="/f/{name}#sha256=00">{name}</a>' for name in names)
-    assert read_page("x", html(links)) == ProjectPage(2, "active", None)
+    assert read_page("x", html(links)) == ProjectPage(2, "active", None, None)
     with pytest.raises(NoAnswerError, match="version tag"):
         read_page("x", html("<h1>Links for x</h1>"))
-    assert read_page("x", html("", VERSION_TAG)) == ProjectPage(0, "active", None)
+    assert read_page("x", html("", VERSION_TAG)) == ProjectPage(0, "active", None, [])
     with pytest.raises(NoAnswerError, match="version 1"):
         read_page("x", html("", VERSION_TAG.replace("1.0", "2.0")))
     tags = VERSION_TAG + '<meta name="pypi:project-status" content="quarantined">'

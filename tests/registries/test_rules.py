@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust.records import (
-    ASKED,
+    PROMPTED,
     Ecosystem,
     Flag,
     Lookup,
@@ -171,7 +171,7 @@ def test_the_default_judge_compares_with_every_snapshot_there_is(
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
     names = {PYPI: ("matplotlib", "scikit-learn"), NPM: ("d3", "three")}
-    snapshots = {eco: snapshot_of(tmp_path, names[eco], eco) for eco in ASKED}
+    snapshots = {eco: snapshot_of(tmp_path, names[eco], eco) for eco in PROMPTED}
     return Judge(Mode.SNAPSHOT, snapshots=snapshots)
 
 

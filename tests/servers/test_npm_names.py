@@ -28,12 +28,11 @@ def sync(
     folder: Path,
     package: str = "zz-names",
     *,
-    complete: bool = False,
     transport: httpx.BaseTransport | None = None,
 ) -> Synced:
     with httpx.Client(trust_env=False, transport=transport) as client:
         return sync_npm(
-            client, server.url, folder, package=package, complete=complete, today=TODAY,
+            client, server.url, folder, package=package, today=TODAY,
             progress=lambda _done, _total: None, patience=Patience(attempts=2, initial_s=0),
         )  # fmt: skip
 
@@ -65,11 +64,8 @@ def test_a_newer_version_of_the_list_makes_a_newer_snapshot(
     assert made.look_up("nope").verdict is Verdict.UNKNOWN
     assert Snapshot.load(folder / "2026-01-02" / "registry-npm.json").date == date(2026, 1, 2)
     assert not sync(npm_server, folder).changed
-    complete = sync(npm_server, folder, complete=True)
-    assert complete.changed
-    assert complete.snapshot.look_up("nope").verdict is Verdict.ABSENT
     npm_server.publish("zz-names", "1.0.1", names_file(*listed, "left-pad"))
-    again = sync(npm_server, folder, complete=True)
+    again = sync(npm_server, folder)
     assert (again.changed, again.added, again.vanished) == (True, 1, 0)
 
 

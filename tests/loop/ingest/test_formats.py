@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostbust.loop.ingest.formats import (
-    FORMATS,
+from ghostbust.loop.ingest.completions import (
     MOST_LABEL,
     AskedPrompt,
     Completion,
@@ -20,9 +21,9 @@ from ghostbust.loop.ingest.formats import (
     answer_of,
     asked_in,
     label,
-    read_line,
     time_of,
 )
+from ghostbust.loop.ingest.formats import FORMATS, read_line, read_record, records_in
 
 ASKED = [
     {"role": "system", "content": "Be brief."},
@@ -34,7 +35,75 @@ WHOLE = Completion(
     "pip install zz-plot", "Plot it in Python.", system="Be brief.", model="acme-1", key="c1"
 )
 
+LOGS = Path(__file__).parents[2] / "assets" / "logs"
+"""a few lines of each form as it is documented"""
+START = datetime.fromtimestamp(1_790_000_000, UTC)
+LATER = START + timedelta(milliseconds=250)
+TYPED = "```\npip install zz-plot\n```"
+"""an install in the arguments of a tool call"""
+
+
+def sample(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (LOGS / f"{name}.jsonl").read_text().splitlines()]
+
+
+def logged(key: str, **changed: Any) -> list[Completion]:
+    fields: dict[str, Any] = {"system": "", "at": START, "key": key} | changed
+    return [replace(WHOLE, **fields)]
+
+
 EXAMPLES: dict[str, list[tuple[dict[str, Any], list[Completion]]]] = {
+    "otlp": list(
+        zip(
+            sample("otlp"),
+            (
+                logged("c1", system="Be brief."),
+                logged("eee19b7ec3c1b172", text=TYPED, truncated=True),
+                logged("eee19b7ec3c1b173"),
+                logged(
+                    "eee19b7ec3c1b174",
+                    text="pip install zz-plot\n\n```\nnpm install zz-plot\n```",
+                    system="Be brief.",
+                    model=None,
+                ),
+                logged("eee19b7ec3c1b175"),
+                logged("eee19b7ec3c1b176", truncated=True),
+                logged("eee19b7ec3c1b177"),
+                logged("eee19b7ec3c1b178"),
+                logged("eee19b7ec3c1b179", system="Be brief."),
+            ),
+            strict=True,
+        )
+    ),
+    "litellm": list(
+        zip(
+            sample("litellm"),
+            (
+                logged("chatcmpl-1", system="Be brief.", at=LATER, truncated=True),
+                logged("cmpl-2", at=LATER),
+                logged(
+                    "resp-3", at=LATER, text="pip install zz-plot\n\n```\nnpm install zz-plot\n```"
+                ),
+                [],
+                [],
+                [],
+            ),
+            strict=True,
+        )
+    ),
+    "langfuse": list(
+        zip(
+            sample("langfuse"),
+            (
+                logged("o1", system="Be brief.", at=LATER),
+                logged("o2", at=LATER, text=TYPED),
+                logged("o3", at=LATER),
+                [],
+                [],
+            ),
+            strict=True,
+        )
+    ),
     "openai-batch": [
         (
             {"id": "b1", "custom_id": "r1", "response": {"status_code": 200, "body": CHAT}},
@@ -112,7 +181,39 @@ EXAMPLES: dict[str, list[tuple[dict[str, Any], list[Completion]]]] = {
     ],
 }
 
+
+def spans(**attributes: Any) -> dict[str, Any]:
+    pairs = [{"key": f"gen_ai.{k}.messages", "value": v} for k, v in attributes.items()]
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [{"attributes": pairs}]}]}]}
+
+
+DEEP: dict[str, Any] = {"stringValue": "x"}
+for _ in range(40):
+    DEEP = {"arrayValue": {"values": [DEEP]}}
+
+LITELLM = {"call_type": "completion", "hidden_params": {}}
+LANGFUSE = {"type": "GENERATION", "trace_id": "t"}
+
 WRONG: dict[str, list[dict[str, Any]]] = {
+    "otlp": [
+        {"resourceSpans": [7]},
+        {"resourceLogs": [{"scopeLogs": "a"}]},
+        spans(output={"stringValue": '[{"role": "assistant", "pa'}),
+        spans(output={"stringValue": "7"}),
+        spans(output="bare"),
+        spans(output=DEEP),
+    ],
+    "litellm": [
+        LITELLM | {"response": 7},
+        LITELLM | {"response": {"choices": 7}},
+        LITELLM | {"response": {"data": []}},
+        LITELLM | {"response": "a", "messages": 7},
+    ],
+    "langfuse": [
+        LANGFUSE | {"output": 7},
+        LANGFUSE | {"output": "[1]"},
+        LANGFUSE | {"output": "a", "input": 7},
+    ],
     "openai-batch": [{"custom_id": "r", "response": {"body": {"choices": 3}}}],
     "openai-log": [
         {"response": {"choices": ["a"]}},
@@ -164,7 +265,10 @@ def test_an_object_without_an_answer_is_of_no_known_format() -> None:
 KEYS = (
     "request", "response", "choices", "message", "messages", "content", "role", "text",
     "completion", "output", "body", "custom_id", "error", "id", "model", "created", "prompt",
-    "time", "tool_calls", "function", "arguments", "finish_reason",
+    "time", "tool_calls", "function", "arguments", "finish_reason", "call_type", "hidden_params",
+    "type", "trace_id", "input", "resourceSpans", "scopeSpans", "spans", "attributes", "key",
+    "value", "stringValue", "arrayValue", "kvlistValue", "values", "events", "name", "body",
+    "resourceLogs", "scopeLogs", "logRecords", "eventName",
 )  # fmt: skip
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -188,6 +292,62 @@ def test_nothing_else_is_raised_whatever_the_json(value: object) -> None:
             (completion.prompt or "").encode()
     except (MalformedError, UnknownFormatError):
         pass
+
+
+CONTENT_KEYS = (
+    "output.messages", "input.messages", "completion", "prompt", "completion.0.content",
+    "completion.0.role", "completion.0.tool_calls.0.arguments", "system_instructions",
+    "operation.name",
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(CONTENT_KEYS), ANY_JSON), ANY_JSON)
+def test_nothing_else_is_raised_whatever_a_span_holds(said: dict[str, Any], event: object) -> None:
+    attributes = [
+        {"key": f"gen_ai.{key}", "value": {"stringValue": json.dumps(value)}}
+        for key, value in said.items()
+    ]
+    message = {"key": "message", "value": {"stringValue": json.dumps(event)}}
+    span = {
+        "attributes": attributes,
+        "events": [{"name": "gen_ai.choice", "attributes": [message]}],
+    }
+    document = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    try:
+        for completion in read_line(json.dumps(document).encode()):
+            completion.text.encode()
+    except MalformedError:
+        pass
+
+
+def test_a_line_of_spans_is_read_call_by_call() -> None:
+    """What an agent's span repeats, and other spans, are nothing; one at fault is one record."""
+    [call] = sample("otlp")[0]["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    agent = {**call, "attributes": [
+        {"key": "gen_ai.operation.name", "value": {"stringValue": "invoke_agent"}},
+        *call["attributes"][1:]]}  # fmt: skip
+    [cut] = spans(output={"stringValue": "[{"})["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    http = {"name": "POST", "attributes": [{"key": "http.method", "value": {"stringValue": "P"}}]}
+    line = {"resourceSpans": [{"scopeSpans": [{"spans": [cut, http, agent]}, {"spans": [call]}]}]}
+    first, second, third = records_in(json.dumps(line).encode())
+    with pytest.raises(MalformedError, match="limit for attributes"):
+        read_record(first)
+    assert read_record(second) == []
+    assert read_record(third) == logged("c1", system="Be brief.")
+    assert (
+        read_line(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [http]}]}]}).encode())
+        == []
+    )
+
+
+def test_an_array_is_read_record_by_record() -> None:
+    line = json.dumps([7, {"level": "info"}, *sample("langfuse")[:2]]).encode()
+    number, unknown, *known = records_in(line)
+    with pytest.raises(MalformedError):
+        read_record(number)
+    with pytest.raises(UnknownFormatError):
+        read_record(unknown)
+    assert [one.key for record in known for one in read_record(record)] == ["o1", "o2"]
 
 
 def test_half_a_surrogate_pair_becomes_a_character_that_can_be_stored() -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from ghostbust.loop.ingest.completions import Completion
 from ghostbust.loop.ingest.files import Cutter, LogBlock
-from ghostbust.loop.ingest.formats import Completion
 from ghostbust.loop.ingest.reading import (
     MOST_TEXT,
     BlockReader,
@@ -74,6 +74,15 @@ def test_lines_that_give_nothing_are_counted_by_reason(judge: Judge) -> None:
     assert skipped.faulty == 4
     assert skipped.first == (9, "longer than 200 bytes")
     assert (counted.lines, counted.completions) == (6, 1)
+
+
+def test_a_record_at_fault_keeps_no_other_of_its_line_from_being_read(judge: Judge) -> None:
+    records = [7, {"level": "info"}, {"text": "a" * (MOST_TEXT + 1)}, {"text": INVENTED}]
+    counted = read(judge, [*records, {"text": INVENTED}])
+    skipped = counted.skipped
+    assert (skipped.malformed, skipped.unknown, skipped.too_long) == (1, 1, 1)
+    assert (counted.lines, counted.completions) == (1, 2)
+    assert len({(one.line, one.completion.number) for one in counted.found}) == 2
 
 
 def test_an_endless_answer_is_too_long(judge: Judge) -> None:
