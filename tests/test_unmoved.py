@@ -282,10 +282,16 @@ def test_an_older_home_keeps_its_rows(old_home: Path) -> None:
         assert [row for row in rows if row not in kept] == [], table
 
 
+_OF_TODAY = ("day_ends", "budgets")
+
+
 def figures(document: object) -> object:
-    """The rows of a report's tables, without the sentences around them; other documents whole."""
-    if not isinstance(document, dict) or "parts" not in document:
+    """The rows of a report's tables, without the sentences around them; other documents whole,
+    but for what depends on the day."""
+    if not isinstance(document, dict):
         return document
+    if "parts" not in document:
+        return {key: value for key, value in document.items() if key not in _OF_TODAY}
     return [[part["name"], [one["rows"] for one in part["tables"]]] for part in document["parts"]]
 
 

@@ -11,7 +11,7 @@ from ghostbust.cli.options import AskedEcosystem
 from ghostbust.cli.output import print_json
 from ghostbust.records import Ecosystem
 
-CodeLanguage = Literal["auto", "python", "javascript", "shell"]
+CodeLanguage = Literal["auto", "python", "javascript", "shell", "rust"]
 """the values of ``ghostbust.extractors.Language``, which is too slow to import for a help text"""
 
 

@@ -181,9 +181,11 @@ def test_settings_are_loaded_in_one_place() -> None:
         for path in CLI.glob("*.py")
         if re.search(r"\bload_config\b", path.read_text("utf-8"))
     }
-    # check ignores ./ghostbust.toml; the daemon reads again, and says it in its log; the trial's
-    # daemon names its home's file
-    assert elsewhere - {"trial_daemon.py"} == {"context.py", "judging.py", "daemon.py"}
+    # check and mcp ignore ./ghostbust.toml; the daemon reads again, and says it in its log; the
+    # trial's daemon names its home's file
+    assert elsewhere - {"trial_daemon.py"} == {
+        "context.py", "judging.py", "daemon.py", "mcp.py",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [["doctor"], ["sweep", "--limit", "1"], ["adapters", "status"]])

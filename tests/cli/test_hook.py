@@ -212,7 +212,7 @@ FILES = {
         (edit("package.json", "not there", f'"{ODD}": "^1"'), "ask"),  # can't be read as JSON
         (edit("app.py", "import requests", "import requests, helpers, os, flask"), "allow"),
         (edit("app.py", "import requests", "import zz_no_such_module_9z"), "ask"),
-        (edit("Cargo.toml", "", 'serde = "1"'), "ask"),
+        (edit("Cargo.toml", "", '[dependencies]\nserde = "1"'), "ask"),  # no index here
         (edit("README.md", "", f"pip install {BAD}"), "ask"),
         (edit("Dockerfile", "", f"RUN pip install {BAD}"), "deny"),
         (edit("new.ipynb", "", "x"), "allow"),

@@ -110,7 +110,6 @@ def test_package_json(tmp_path: Path) -> None:
         ("package.json", '{"devDependencies": {"e\\u0073c": "1"}}', "escapes"),
         ("package.json", '{"devDependencies": {"@types\\/node": "1"}}', "escapes"),
         ("package.json", '{"devDependencies": {"x": "npm:r\\u0065al@1"}}', "escapes"),
-        ("Cargo.toml", "", "aren't read"),
         ("Gemfile.lock", "", "aren't read"),
         ("tox.cfg", "", "aren't read"),
     ],

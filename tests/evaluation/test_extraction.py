@@ -108,7 +108,7 @@ def test_crlf() -> None:
     [
         "======== id langauge=python\nx\n",
         "======== id language=cobol\nx\n",
-        "======== id ecosystem=cargo\nx\n",
+        "======== id ecosystem=gems\nx\n",
         "======== id sometimes\nx\n",
         "======== id\n«open\n",
         "======== id\n«a|b c»\n",

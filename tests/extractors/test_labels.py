@@ -48,7 +48,7 @@ def test_is_python(label: str) -> None:
         ("bash", "import httpx", Language.PYTHON),
         ("yaml", "import httpx", Language.SHELL),
         ("dockerfile", "import httpx", Language.SHELL),
-        ("rust", "import httpx", Language.AUTO),
+        ("rust", "import httpx", Language.RUST),
         ("text", "import httpx", Language.PYTHON),
         ("", "import a from 'b'", Language.JAVASCRIPT),
         ("", "pip install httpx", Language.SHELL),
@@ -60,7 +60,7 @@ def test_language_of(label: str, body: str, language: Language) -> None:
 
 def test_the_language_asked_for_decides_where_no_label_does() -> None:
     assert language_of("", "ls", Language.PYTHON) is Language.PYTHON
-    assert language_of("rust", "ls", Language.PYTHON) is Language.AUTO
+    assert language_of("go", "ls", Language.PYTHON) is Language.AUTO
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_code_under_the_label_of_a_shell(body: str, language: Language) -> None:
         ("answer.txt", ""),
         ("answer.md", ""),
         ("PyProject.toml", "pyproject.toml"),
-        ("Cargo.toml", "toml"),
+        ("Cargo.toml", "cargo.toml"),
         ("Pipfile", "pipfile"),
         ("C:\\x\\package.json", "package.json"),
         ("environment.yaml", "environment.yml"),
@@ -124,7 +124,7 @@ def test_every_key_is_its_own_label() -> None:
     [
         ("toml", "toml", "", "x = 1", "pyproject.toml"),
         ("toml", 'toml title="pyproject.toml"', "", "", "pyproject.toml"),
-        ("toml", "toml Cargo.toml", "", "", "pyproject.toml"),
+        ("toml", "toml Cargo.toml", "", "", "cargo.toml"),
         ("json", "json", "", "{}", "package.json"),
         ("json", "json composer.json", "", "{}", ""),
         ("requirements.txt", "requirements.txt", "", "a", "requirements.txt"),

@@ -29,6 +29,7 @@ FILES = [  # names of no other index, those of one, those from elsewhere
     ("pylock.toml", "pylock.toml", "attrs cattrs", {"attrs"}, ["forked"]),
     ("Pipfile.lock", "pipfile.json", "requests pytest sphinx",
      {"requests", "pytest", "sphinx"}, ["forked"]),
+    ("Cargo.lock", "cargo.toml", "serde ours", {"ours"}, ["forked"]),
 ]  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def test_all_kinds_are_tried() -> None:
 @pytest.mark.parametrize(
     ("path", "lock"),
     [("a/uv.lock", "uv.lock"), ("pylock.dev.toml", "pylock.toml"), ("pylock.a.b.toml", ""),
-     ("C:\\x\\Pipfile.lock", "pipfile.lock"), ("Cargo.lock", ""), ("xyarn.lock", "")],
+     ("C:\\x\\Pipfile.lock", "pipfile.lock"), ("Cargo.lock", "cargo.lock"), ("xyarn.lock", "")],
 )  # fmt: skip
 def test_names_of_lock_files(path: str, lock: str) -> None:
     assert lock_of(path) == lock

@@ -101,7 +101,7 @@ def test_what_comes_from_elsewhere_is_no_ref(spec: str) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["", "two words", "a@cargo", "a@conda", "pkg:cargo/serde", "pkg:conda/numpy", "pkg:", "-x"],
+    ["", "two words", "a@gems", "a@conda", "pkg:gem/rails", "pkg:conda/numpy", "pkg:", "-x"],
 )
 def test_what_is_no_name(spec: str) -> None:
     with pytest.raises(UsageError):
@@ -114,7 +114,7 @@ def test_what_is_no_name(spec: str) -> None:
         ("left-pad@nmp", "'nmp' after @ is no ecosystem; did you mean left-pad@npm?"),
         ("requests@PyPI", "'PyPI' after @ is no ecosystem; did you mean requests@pypi?"),
         ("left-pad@^1.3.0", "'^1.3.0' after @ is no ecosystem; known are pypi, npm"),
-        ("serde@cargo", "'cargo' after @ is no ecosystem; known are pypi, npm"),
+        ("rails@gem", "'gem' after @ is no ecosystem; known are pypi, npm, cargo"),
         ("@types/node@nmp", "did you mean @types/node@npm?"),
     ],
 )

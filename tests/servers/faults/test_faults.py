@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from ghostbust.records import ASKED, Ecosystem, Lookup, Verdict
+from ghostbust.records import PROMPTED, Ecosystem, Lookup, Verdict
 from ghostbust.registries.endpoints import endpoint
 from ghostbust.registries.live import LiveLookups
 from ghostbust.registries.npm import NpmRegistry
@@ -82,7 +82,7 @@ def names_of(real: int, absent: int, dead: int) -> list[str]:
 def test_half_of_all_answers_spoilt(
     pypi_server: PyPIServer, npm_server: NpmServer, make_proxy: MakeProxy
 ) -> None:
-    names = {ecosystem: names_of(60, 88, 2) for ecosystem in ASKED}
+    names = {ecosystem: names_of(60, 88, 2) for ecosystem in PROMPTED}
     proxies = {
         Ecosystem.PYPI: make_proxy(pypi_server.url, 1),
         Ecosystem.NPM: make_proxy(npm_server.url, 2),
@@ -105,7 +105,7 @@ def test_ten_thousand_look_ups(
     for n in range(60, 400):
         pypi_server.publish(f"zz-real-{n}")
         npm_server.publish(f"zz-real-{n}")
-    names = {ecosystem: names_of(400, 4560, 40) for ecosystem in ASKED}
+    names = {ecosystem: names_of(400, 4560, 40) for ecosystem in PROMPTED}
     proxies = {
         Ecosystem.PYPI: make_proxy(pypi_server.url, 3),
         Ecosystem.NPM: make_proxy(npm_server.url, 4),
