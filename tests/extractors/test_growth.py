@@ -109,7 +109,8 @@ ENTRIES = (
     Entry(is_prompt=True),
 )
 
-SHORT, LONG = 8_000, 16_000
+SHORT, LONG = 4_000, 16_000
+"""far enough apart that noise of a half isn't growth: twice the length let a linear one fail"""
 MOST_GROWTH = (LONG / SHORT) ** 1.3
 MOST_S = 1.0
 FLOOR_S = 0.08
