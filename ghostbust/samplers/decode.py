@@ -36,8 +36,10 @@ Item = TypeVar("Item")
 class Check(Protocol):
     """Reads one completion while it is written, and may take tokens of it back."""
 
-    holds: bool
-    """True while `held` must choose what the next token may be"""
+    @property
+    def holds(self) -> bool:
+        """True while `held` must choose what the next token may be."""
+        ...
 
     def __call__(
         self, ids: list[int], *, ended: bool, truncated: bool, last: bool

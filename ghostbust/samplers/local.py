@@ -70,6 +70,10 @@ class LocalSampler:
         self.model = loaded.name
         self.adapter = adapter
 
+    def guarded(self, guard: AnswerGuard) -> LocalSampler:
+        """The same model, whose answers to prompts are guarded. Raises as the constructor."""
+        return LocalSampler(self.loaded, self.adapter, guard)
+
     @classmethod
     def load(
         cls,
@@ -122,7 +126,7 @@ class LocalSampler:
     def _pieces(self) -> list[str]:
         """What each token id adds to a text, as far as it is ASCII: (V,)."""
         tokenizer = self.loaded.tokenizer
-        tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+        tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
         return [str(token).translate(PIECES).replace("<0x0A>", "\n") for token in tokens]
 
     @cached_property
