@@ -89,9 +89,8 @@ def unlearners(
             show_default="every one",
             help="A method, or `trainer` for the settings' trainer.command; without training, the "
             "base itself: base@0.3 at that temperature, base-instructed or base-instructed-last "
-            "with an instruction to name only what exists; guard: base and adapters under the guard. "
-            "May be repeated. A name that isn't "
-            "known lists those there are.",
+            "with an instruction to name only what exists; or guard: base and adapters under it. "
+            "May be repeated. A name that isn't known lists those there are.",
         ),
     ] = None,
     lr: Annotated[
