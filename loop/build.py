@@ -27,6 +27,7 @@ from ghostbust.store.store import Store
 
 if TYPE_CHECKING:
     from ghostbust.gates.tasks import CodingTask
+    from ghostbust.guard.rewinding import RewindingGuard
     from ghostbust.samplers.endpoint import EndpointSampler
     from ghostbust.samplers.local import LocalSampler
     from ghostbust.unlearners.settings import TrainSettings
@@ -85,6 +86,20 @@ def make_judge(config: Config, home: Home, store: Store, meter: Meter | None = N
         npm_project=home.path,
         meter=meter,
     )
+
+
+def make_guard(config: Config, home: Home) -> RewindingGuard:
+    """What takes back inventions of a model in this process, by the settings' snapshots alone."""
+    from ghostbust.guard.reading import Guard
+    from ghostbust.guard.rewinding import RewindingGuard
+
+    judge = default_judge(
+        Mode.SNAPSHOT,
+        data_dir=home.registry,
+        as_of=config.registry.as_of,
+        cutoff=cutoff_of(config),
+    )
+    return RewindingGuard(Guard(judge))
 
 
 def asks_live(config: Config) -> bool:

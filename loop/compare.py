@@ -26,7 +26,7 @@ from ghostbust.adapters import MANIFEST, read_adapter, read_copy
 from ghostbust.config import Config, override
 from ghostbust.documents import parse_json
 from ghostbust.errors import GhostbustError, HomeError, ModelError, TrainingError, UsageError
-from ghostbust.evaluation.comparators import Comparator
+from ghostbust.evaluation.comparators import GUARD, Comparator, guarded
 from ghostbust.evaluation.comparisons import (
     Contest,
     Continual,
@@ -55,6 +55,7 @@ from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.prompts import Task
 from ghostbust.records import Answer, Candidate, Score, SetSplit, content_id
+from ghostbust.samplers.interface import AnswerGuard
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.runs import RunKind
 from ghostbust.unlearners.adapters import write_merged, write_stacked
@@ -97,6 +98,8 @@ class ComparePlan:
     rates: Sequence[float] = ()
     """learning rates with each of which the methods but the settings' own train; none: theirs"""
     comparators: Sequence[Comparator] = ()
+    guard: AnswerGuard | None = None
+    """under which the base and each adapter are measured, too; None: not"""
 
 
 def compare_methods(plan: ComparePlan) -> Contest:
@@ -109,8 +112,9 @@ def compare_methods(plan: ComparePlan) -> Contest:
     trained = list(_train(plan, entrants)) if entrants else []
     made = [one.candidate for one in trained if one.candidate is not None]
     adapters = [(candidate.name, candidate.path) for candidate in made]
-    measured = measure_adapters(plan, adapters, plan.comparators)
-    runs = []
+    measured = measure_adapters(plan, adapters, plan.comparators, plan.guard)
+    runs: list[MethodRun] = []
+    under_guard: list[MethodRun] = []
     for one in trained:
         run = MethodRun(one.method, one.seed, None, one.failure, None, None, (), None)
         if one.candidate is not None:
@@ -118,7 +122,13 @@ def compare_methods(plan: ComparePlan) -> Contest:
             run = replace(run, adapter=name, cost=_cost(one.candidate))
             run = measured.beside_base(run, name)
         runs.append(run)
+        if plan.guard is not None and run.figures is not None and run.adapter is not None:
+            held = replace(run, method=guarded(run.method), cost=None)
+            under_guard.append(measured.beside_base(held, run.adapter, guarded(run.adapter)))
     names = [one.name for one in plan.comparators]
+    if plan.guard is not None:
+        names.insert(0, GUARD)
+    runs += under_guard
     return Contest(tuple(runs), measured.yardstick, tuple(map(measured.untrained, names)))
 
 
@@ -230,8 +240,12 @@ class Measured:
         figures = self.behaviour.of(temperature := self.behaviour.temperatures[0])[name]
         return Untrained(figures, self.behaviour.objections(name, temperature))
 
-    def beside_base(self, run: Run, name: str) -> Run:
-        """The run with the figures of its adapter, or with the reason why there are none."""
+    def beside_base(self, run: Run, adapter: str, name: str = "") -> Run:
+        """The run with the figures of its adapter, or with the reason why there are none.
+
+        ``name``: what the adapter's answers are named; empty: as it is.
+        """
+        name = name or adapter
         figures = self.whole(name)
         if self.behaviour is None or figures is None:
             return replace(run, failure=NO_NUMBERS)
@@ -239,7 +253,7 @@ class Measured:
             run,
             figures=figures,
             objections=self.behaviour.objections(name, self.behaviour.temperatures[0]),
-            known_code=known_code(self.scores[BASE], self.scores[name], seed=HELD_OUT_SEED),
+            known_code=known_code(self.scores[BASE], self.scores[adapter], seed=HELD_OUT_SEED),
         )
 
 
@@ -247,6 +261,7 @@ def measure_adapters(
     plan: ComparePlan | ContinualPlan,
     adapters: Sequence[Chosen],
     comparators: Sequence[Comparator] = (),
+    guard: AnswerGuard | None = None,
 ) -> Measured:
     """Adapters and comparators beside the base on held-out tasks; the adapters' scores of code.
 
@@ -260,7 +275,7 @@ def measure_adapters(
         for adapter in adapters
         if all(math.isfinite(score.nll) for score in scores[adapter[0]].values())
     ]
-    if not sound and not comparators:
+    if not sound and not comparators and guard is None:
         return Measured(scores, None)
     evaluated = EvalPlan(
         session,
@@ -270,6 +285,7 @@ def measure_adapters(
         HELD_OUT_SEED,
         plan.listener,
         comparators=comparators,
+        guard=guard,
     )
     return Measured(scores, evaluate_behaviour(evaluated, Session.load_local))
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ghostbust.adapters import MANIFEST, WEIGHTS, read_adapter, read_copy, read_forgotten
 from ghostbust.errors import UsageError
 from ghostbust.evaluation.behaviour import ModelAnswers, Row, measure_behaviour
-from ghostbust.evaluation.comparators import Comparator
+from ghostbust.evaluation.comparators import Comparator, guarded
 from ghostbust.evaluation.figures import AGAIN, BASE, Behaviour
 from ghostbust.evaluation.suites import compare_suite, stress
 from ghostbust.home import Home
@@ -35,7 +35,7 @@ from ghostbust.loop.signals import Listener
 from ghostbust.loop.watch import Watcher
 from ghostbust.prompts import EVAL_SEEDS, Task, first_prompts, prompts_of
 from ghostbust.records import Answer, Prompt
-from ghostbust.samplers.interface import Sampler
+from ghostbust.samplers.interface import AnswerGuard, Sampler
 from ghostbust.store.runs import RunKind
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class EvalPlan:
     """the prompts of each external suite"""
     comparators: Sequence[Comparator] = ()
     """other ways to ask the base, which stand beside the adapters at the first temperature"""
+    guard: AnswerGuard | None = None
+    """under which the base and the adapters are asked again, at the first temperature; None: not"""
 
 
 def choose_adapters(session: Session, wanted: Sequence[str]) -> list[Chosen]:
@@ -129,12 +131,14 @@ def ask_prompts(
     temperature: float,
     seed: int,
     name: str | None = None,
+    *,
+    is_guarded: bool = False,
 ) -> tuple[Answer, ...]:
     """The model's answers to the prompts. ``name``: how the listener names it; None: as it is."""
     if not prompts:
         return ()
     name = name or sampler.adapter or BASE
-    watcher = _watcher(plan, sampler, name, temperature, seed, len(prompts))
+    watcher = _watcher(plan, sampler, name, temperature, seed, len(prompts), is_guarded=is_guarded)
     return watcher.prompts(prompts, RunKind.EVAL, reuse=bool(watcher.made_by)).answers
 
 
@@ -152,7 +156,14 @@ def ask_again(plan: EvalPlan, sampler: Sampler, prompts: Sequence[Prompt]) -> tu
 
 
 def _watcher(
-    plan: EvalPlan, sampler: Sampler, name: str, temperature: float, seed: int, prompts: int
+    plan: EvalPlan,
+    sampler: Sampler,
+    name: str,
+    temperature: float,
+    seed: int,
+    prompts: int,
+    *,
+    is_guarded: bool = False,
 ) -> Watcher:
     """Asks the model at that temperature.
 
@@ -163,7 +174,25 @@ def _watcher(
     settings = replace(sampling_settings(plan.session.config, seed), temperature=temperature)
     if temperature == 0:
         settings = replace(settings, samples_per_prompt=1)
-    return plan.session.watcher(sampler, settings, plan.listener, weights=True)
+    return plan.session.watcher(sampler, settings, plan.listener, weights=True, guarded=is_guarded)
+
+
+def _under_guard(
+    plan: EvalPlan,
+    sampler: Sampler,
+    prompts: Sequence[Prompt],
+    forgotten: frozenset[str] | None = None,
+) -> list[ModelAnswers]:
+    """The answers of the model in this process under the plan's guard; none without one."""
+    if plan.guard is None:
+        return []
+    from ghostbust.samplers.local import LocalSampler
+
+    assert isinstance(sampler, LocalSampler)  # the command line sees to it
+    held, name = sampler.guarded(plan.guard), guarded(sampler.adapter)
+    seed, first = plan.seed + EVAL_SEEDS[2], plan.temperatures[0]
+    answers = ask_prompts(plan, held, prompts, first, seed, name, is_guarded=True)
+    return [ModelAnswers(name, answers, forgotten)]
 
 
 def _folder_name(home: Home, folder: Path) -> str:
@@ -204,6 +233,7 @@ def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
         sent = [one.sent(prompt) for prompt in prompts]
         said = ask_prompts(plan, base, sent, heat, of_adapters, one.name)
         arms[first].append(ModelAnswers(one.name, one.to_tasks(said, prompts)))
+    arms[first] += _under_guard(plan, base, prompts)
     del base  # a second model may not fit beside it
     for name, folder in plan.adapters:
         adapted = _load(plan, (name, folder), load)
@@ -211,6 +241,7 @@ def evaluate_behaviour(plan: EvalPlan, load: Load = load_sampler) -> Behaviour:
         for temperature in plan.temperatures:
             answers = ask_prompts(plan, adapted, prompts, temperature, of_adapters, name)
             arms[temperature].append(ModelAnswers(name, answers, forgotten))
+        arms[first] += _under_guard(plan, adapted, prompts, forgotten)
         del adapted
     plan.listener.begin("measure")
     return measure_behaviour(arms, seed=plan.seed)
@@ -290,14 +321,16 @@ def evaluate_relevance(plan: EvalPlan) -> list[Relevance]:
     of_base, of_again, of_adapters = (plan.seed + more for more in EVAL_SEEDS)
     first = plan.temperatures[0]
     base = _load(plan, None, Session.load_local)
-    models = {BASE: ask_tasks(plan, base, plan.tasks, first, of_base)}
+    models: dict[str, Sequence[Answer]] = {BASE: ask_tasks(plan, base, plan.tasks, first, of_base)}
     prompts = prompts_of(models[BASE])
     if first > 0:
         models[AGAIN] = ask_prompts(plan, base, prompts, first, of_again, AGAIN)
+    models |= {one.name: one.answers for one in _under_guard(plan, base, prompts)}
     del base  # a second model may not fit beside it
     for chosen in plan.adapters:
         adapted = _load(plan, chosen, Session.load_local)
         models[chosen[0]] = ask_prompts(plan, adapted, prompts, first, of_adapters, chosen[0])
+        models |= {one.name: one.answers for one in _under_guard(plan, adapted, prompts)}
         del adapted
     scorer = _load(plan, None, Session.load_local)
     plan.listener.begin(f"score the names of {len(prompts)} prompts by the base")

@@ -42,14 +42,22 @@ class Session:
         return load_local(self.config, self.cache_dir, adapter)
 
     def watcher(
-        self, sampler: Sampler, settings: SamplingSettings, listener: Listener, *, weights: bool
+        self,
+        sampler: Sampler,
+        settings: SamplingSettings,
+        listener: Listener,
+        *,
+        weights: bool,
+        guarded: bool = False,
     ) -> Watcher:
         """Logs what the sampler answers in this home.
 
         ``weights``: the run notes which weights of the base answered, so that a later command may
-        take it for its own.
+        take it for its own. ``guarded``: it notes that the guard was on.
         """
         made_by = weights_of(self.config) if weights else {}
+        if guarded:
+            made_by = {**made_by, "guard": True}
         return Watcher(self.store, sampler, self.judge, settings, listener.advance, made_by)
 
 

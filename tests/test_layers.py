@@ -19,7 +19,7 @@ NOUNS = {
 """files at the root that every part may import"""
 PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
 """the swappable parts: siblings, which know nothing of each other"""
-BESIDE = {"loop", "dashboard", "operations", "evaluation", "reports", "exports", "models"}
+BESIDE = {"guard", "loop", "dashboard", "operations", "evaluation", "reports", "exports", "models"}
 MAY_IMPORT = {
     **dict.fromkeys(NOUNS | PARTS, NOUNS),
     "data": set[str](),
@@ -31,7 +31,9 @@ MAY_IMPORT = {
     "evaluation": NOUNS | PARTS | {"models"},
     "reports": NOUNS | {"store", "evaluation"},
     "exports": NOUNS | {"store", "registries", "unlearners", "models"},
-    "loop": NOUNS | PARTS | {"models", "evaluation"},
+    # Reads and judges what a sampler writes.
+    "guard": NOUNS | {"extractors", "registries", "samplers"},
+    "loop": NOUNS | PARTS | {"guard", "models", "evaluation"},
     # Its figures of rounds are the reports' own.
     "dashboard": NOUNS | PARTS | {"loop", "evaluation", "reports"},
     "operations": NOUNS | PARTS | {"loop"},

@@ -89,8 +89,8 @@ def unlearners(
             show_default="every one",
             help="A method, or `trainer` for the settings' trainer.command; without training, the "
             "base itself: base@0.3 at that temperature, base-instructed or base-instructed-last "
-            "with an instruction to name only what exists. May be repeated. A name that isn't "
-            "known lists those there are.",
+            "with an instruction to name only what exists; or guard: base and adapters under it. "
+            "May be repeated. A name that isn't known lists those there are.",
         ),
     ] = None,
     lr: Annotated[
@@ -136,9 +136,15 @@ def unlearners(
     """
     need_local("comparing methods")
     need_linux("comparing methods, which runs model-written code,")
-    from ghostbust.evaluation.comparators import comparator_named, comparators, is_comparator
+    from ghostbust.evaluation.comparators import (
+        GUARD,
+        comparator_named,
+        comparators,
+        is_comparator,
+    )
     from ghostbust.evaluation.comparisons import contest_tables, draw_contest
     from ghostbust.evaluation.figures import EvaluationSection
+    from ghostbust.loop.build import make_guard
     from ghostbust.loop.compare import TRAINER, ComparePlan, compare_methods
     from ghostbust.unlearners.methods import METHODS
 
@@ -147,7 +153,8 @@ def unlearners(
     train, holdout = _sides(settings, ecosystem, holdout_tasks, fresh=suite == FRESH)
     if method:
         methods = [name for name in method if not is_comparator(name)]
-        untrained = [comparator_named(name) for name in method if is_comparator(name)]
+        named = [name for name in method if is_comparator(name) and name != GUARD]
+        untrained = [comparator_named(name) for name in named]
     else:
         methods = [one.name for one in METHODS] + [TRAINER] * bool(settings.trainer.command)
         untrained = comparators(settings.sampling.temperature)
@@ -164,12 +171,14 @@ def unlearners(
             stages,
             rates=list(dict.fromkeys(lr or ())),
             comparators=list(dict.fromkeys(untrained)),
+            guard=make_guard(settings, session.home) if not method or GUARD in method else None,
         )
         found = compare_methods(plan)
     facts = {
         "methods": list(plan.methods),
         "lr": list(plan.rates),
         "comparators": [one.name for one in plan.comparators],
+        "guard": plan.guard is not None,
         "seeds": list(plan.seeds),
         "train_tasks": plan.train_tasks,
         "holdout_tasks": len(holdout),

@@ -125,6 +125,12 @@ def eval_(
         ),
     ] = None,
     keep_prompts: KeepPromptsOption = False,
+    guard: Annotated[
+        bool,
+        typer.Option(
+            "--guard", help="Ask the base and each adapter under the guard, too; no server's."
+        ),
+    ] = False,
     plot: PlotOption = None,
     registry: RegistryModeOption = None,
     as_of: AsOfOption = None,
@@ -136,6 +142,7 @@ def eval_(
     """
     need_local("eval")
     need_linux("eval, which runs model-written code,")
+    from ghostbust.loop.build import make_guard
     from ghostbust.loop.evaluate import EvalPlan, choose_adapters
 
     need_plots(plot)
@@ -150,6 +157,8 @@ def eval_(
     )
     url = next((server.url for server in settings.model.servers), None)
     names = choose_sections(section, suite, url)
+    if guard and url is not None:
+        raise UsageError("--guard is for a model in this process; leave the endpoint out")
     fresh, suites = read_suites(suite, limit, seed)
     if fresh and prompts:
         raise UsageError("--suite fresh has tasks of its own; leave --prompts out")
@@ -165,6 +174,7 @@ def eval_(
         plan = EvalPlan(
             session, tasks, adapters, temperatures, seed, stages,
             few=few, coding=coding, suites=suites,
+            guard=make_guard(settings, session.home) if guard else None,
         )  # fmt: skip
         found = run_sections(names, plan)
     if not adapters:
@@ -178,6 +188,7 @@ def eval_(
             "registry": settings.registry.mode,
             "tasks": len(tasks),
             "fresh": fresh,
+            "guard": guard,
             "coding_tasks": len(coding),
             "suites": {name: len(asked) for name, asked in suites.items()},
             "samples": settings.sampling.samples_per_prompt,

@@ -1,4 +1,5 @@
-"""Comparators that need no training: the base at another temperature, or with an instruction.
+"""Comparators that need no training: the base at another temperature, with an instruction, or
+under the guard.
 
 What a user can do without ghostbust, so what an adapter has to beat. Imports no model library.
 """
@@ -17,6 +18,9 @@ from ghostbust.records import Answer, Prompt
 INSTRUCTION: Final = "Name only packages that you are sure exist."
 OPERATOR: Final = "instructed"
 """of every prompt that is sent with the instruction"""
+
+GUARD: Final = "guard"
+"""the base under the guard; behind an adapter's name, that adapter under it"""
 
 TEMPERATURES: Final = (0.0, 0.3, 0.5)
 BEFORE: Final = f"{BASE}-instructed"
@@ -61,9 +65,14 @@ def comparators(temperature: float) -> list[Comparator]:
     return [*(Comparator(f"{BASE}@{one:g}", one) for one in cooler), *INSTRUCTED]
 
 
+def guarded(adapter: str | None = None) -> str:
+    """What a row of a model under the guard is named; None for the base."""
+    return f"{adapter} + {GUARD}" if adapter else GUARD
+
+
 def is_comparator(name: str) -> bool:
     """Whether the name is for a comparator, rather than for an unlearning method."""
-    return name.startswith(BASE)
+    return name == GUARD or name.startswith(BASE)
 
 
 def comparator_named(name: str) -> Comparator:

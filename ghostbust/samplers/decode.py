@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -32,6 +32,30 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+
+class Check(Protocol):
+    """Reads one completion while it is written, and may take tokens of it back."""
+
+    @property
+    def holds(self) -> bool:
+        """True while `held` must choose what the next token may be."""
+        ...
+
+    def __call__(
+        self, ids: list[int], *, ended: bool, truncated: bool, last: bool
+    ) -> tuple[int, bool] | None:
+        """How many of the generated ids stay, and whether the completion ends there; None for all.
+
+        ``ended``: nothing follows; ``truncated``: since the limit is reached; ``last``: nothing can
+        be drawn anew.
+        """
+        ...
+
+    def held(self, logits: torch.Tensor, ids: list[int]) -> torch.Tensor:
+        """Predictions of the next token (V,), -inf for what may not follow."""
+        ...
+
+
 COMPACT_BELOW = 0.75
 """share of unfinished rows below which the finished ones are dropped from the batch"""
 REFILL_BELOW = 0.5
@@ -41,6 +65,8 @@ SORTED_FIRST = 256
 TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 16384}
 """prompt tokens, padding included, that one pass reads, by kind of device. 1,024 stay in a
 processor's cache; 4,096 took half as long again (docs/log.md). A GPU needs more to be busy"""
+REWOUND = 0.5
+"""tokens of an answer that may be drawn anew, as a share of its limit"""
 CPU_CACHE_BYTES = 2**30
 """for the keys and values of one batch on the CPU; on a GPU, half of what is free"""
 
@@ -57,6 +83,11 @@ class Sampling:
     max_new_tokens: int
 
 
+def spare(sampling: Sampling) -> int:
+    """Tokens of a checked answer that may be drawn anew."""
+    return int(REWOUND * sampling.max_new_tokens)
+
+
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
     """One prompt to be completed once for each of its seeds."""
@@ -67,6 +98,12 @@ class DecodeRequest:
     """prompt token ids: (T,)"""
     seeds: tuple[int, ...]
     """one completion is drawn for each; greedy decoding ignores their values"""
+    check: Callable[[], Check] | None = None
+    """makes what reads one completion while it is written; None where nothing is taken back"""
+
+    def limit(self, sampling: Sampling) -> int:
+        """Most tokens that a completion takes, those that are taken back included."""
+        return sampling.max_new_tokens + (spare(sampling) if self.check else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +128,37 @@ class _Row:
     sampling: Sampling
     draws: list[float]
     """a uniform draw in [0, 1) for each token that it may have"""
+    stream: torch.Generator
+    """of more draws, for tokens that are drawn anew"""
+    last: int
+    """the prompt's last token id"""
+    check: Check | None = None
+    left: int = 0
+    """tokens that may still be drawn anew"""
     ids: list[int] = field(default_factory=list)
     done: bool = False
+
+    def taken_back(self, *, ended: bool, unread: int) -> int | None:
+        """How many cached columns to forget, for what the check takes back; None for nothing.
+
+        ``unread``: 1 where the newest id isn't in the cache yet, else 0. The token to be read next
+        is then the last that stays, whose column is forgotten too.
+        """
+        if self.check is None:
+            return None
+        check = partial(self.check, self.ids, ended=self.done, truncated=self.done and not ended)
+        cut = check(last=self.left <= 0)
+        if cut is not None and not cut[1] and len(self.ids) - cut[0] >= self.left:
+            cut = check(last=True)
+        if cut is None:
+            return None
+        kept, self.done = cut
+        columns = len(self.ids) - unread - kept + 1
+        self.left -= len(self.ids) - kept + 1
+        del self.ids[kept:], self.draws[kept:]
+        missing = self.sampling.max_new_tokens - kept
+        self.draws += torch.rand(missing, generator=self.stream).tolist()
+        return columns
 
 
 @dataclass
@@ -104,11 +170,20 @@ class _Batch:
     """predictions of each row's next token: (B, V)"""
     cache: DynamicCache
     mask: torch.Tensor
-    """left-padded: (B, T)"""
+    """left-padded, and 0 for tokens that were taken back: (B, T)"""
 
     @property
     def unfinished(self) -> list[int]:
         return [place for place, row in enumerate(self.rows) if not row.done]
+
+    @property
+    def columns(self) -> torch.Tensor:
+        """Columns from each row's first token on: (B,)."""
+        return self.mask.shape[1] - self.mask.argmax(1)
+
+    def forget(self, place: int, count: int) -> None:
+        """Takes back the row's newest cached tokens: nothing attends to them any more."""
+        self.mask[place, self.mask[place].nonzero()[-count:, 0]] = 0
 
 
 _Waiting = tuple[DecodeRequest, Sampling]
@@ -159,7 +234,7 @@ class Decoder:
             assert batch is not None  # the first request is always admitted
             tokens = _choose(batch)  # (B,)
             done: list[DecodedAnswer] = []
-            for row, token in zip(batch.rows, tokens.tolist(), strict=True):
+            for place, (row, token) in enumerate(zip(batch.rows, tokens.tolist(), strict=True)):
                 if row.done:
                     continue  # not yet dropped from the batch
                 if token not in self._end_tokens:
@@ -168,6 +243,11 @@ class Decoder:
                     self._stop is not None and self._stop(row.ids)
                 )
                 row.done = ended or len(row.ids) == row.sampling.max_new_tokens
+                columns = row.taken_back(ended=ended, unread=int(token not in self._end_tokens))
+                if columns is not None:
+                    batch.forget(place, columns)
+                    tokens[place] = row.ids[-1] if row.ids else row.last
+                    ended = row.done
                 if row.done:
                     done.append(DecodedAnswer(row.key, row.number, row.ids, truncated=not ended))
             self._batch = _step(self._model, batch, tokens)
@@ -184,14 +264,15 @@ class Decoder:
         kept = [] if batch is None else batch.unfinished
         rows, columns, room = len(kept), 0, 0
         if batch is not None:
-            columns = int(batch.mask[kept].sum(1).max())
-            room = max(batch.rows[place].sampling.max_new_tokens for place in kept)
+            columns = int(batch.columns[kept].max())
+            rows_kept = [batch.rows[place] for place in kept]
+            room = max(row.sampling.max_new_tokens + row.left for row in rows_kept)
         taken: list[_Waiting] = []
         while self._waiting:
             request, sampling = self._waiting[0]
             rows += len(request.seeds)
             columns = max(columns, len(request.ids))
-            most = max(room, sampling.max_new_tokens)
+            most = max(room, request.limit(sampling))
             full = rows > self._rows or rows * (columns + most) > self._columns
             if full and (taken or kept):
                 break
@@ -263,7 +344,10 @@ def _prefill(model: PreTrainedModel, waiting: Sequence[_Waiting]) -> _Batch:
         for number, seed in enumerate(request.seeds):
             stream = torch.Generator().manual_seed(seed)
             draws = torch.rand(sampling.max_new_tokens, generator=stream).tolist()
-            rows.append(_Row(request.key, number, sampling, draws))
+            row = _Row(request.key, number, sampling, draws, stream, request.ids[-1])
+            if request.check:
+                row.check, row.left = request.check(), spare(sampling)
+            rows.append(row)
     copies = torch.tensor([len(request.seeds) for request, _ in waiting], device=device)
     places = torch.arange(len(waiting), device=device).repeat_interleave(copies)  # (B,)
     cache.batch_select_indices(places)
@@ -274,7 +358,7 @@ def _joined(parts: Sequence[_Batch], room: int) -> _Batch:
     """One batch of the unfinished rows of all parts, with room for an answer of each."""
     kept = [torch.tensor(part.unfinished, device=part.mask.device) for part in parts]
     masks = [part.mask[rows] for part, rows in zip(parts, kept, strict=True)]
-    columns = [int(mask.sum(1).max()) for mask in masks]
+    columns = [int(part.columns[rows].max()) for part, rows in zip(parts, kept, strict=True)]
     padded = [
         torch.nn.functional.pad(mask[:, -needed:], (max(columns) - needed, 0))
         for mask, needed in zip(masks, columns, strict=True)
@@ -311,6 +395,9 @@ def _step(model: PreTrainedModel, batch: _Batch, tokens: torch.Tensor) -> _Batch
 def _choose(batch: _Batch) -> torch.Tensor:
     """Each row's next token, drawn by its own settings: (B,)."""
     logits = batch.logits.float()
+    for place, row in enumerate(batch.rows):
+        if row.check is not None and row.check.holds and not row.done:
+            logits[place] = row.check.held(logits[place], row.ids)
     # any number for a row that is done
     draws = torch.tensor([0.0 if row.done else row.draws[len(row.ids)] for row in batch.rows])
     alike: dict[Sampling, list[int]] = {}

@@ -38,6 +38,54 @@ class SamplingSettings:
         return range(self.first_number, self.first_number + self.samples_per_prompt)
 
 
+class NamePlace(Protocol):
+    """A place in an answer where only some names may stand."""
+
+    def may_follow(self, text: str) -> bool:
+        """Whether ``text``, all that stands at the place so far, is such a name or begins one."""
+        ...
+
+    def is_written(self, text: str) -> bool:
+        """Whether ``text`` goes on behind the name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where an answer is taken back to."""
+
+    at: int
+    """characters that stay"""
+    ends: bool = False
+    """True where the answer ends there; else it goes on from there in another way"""
+    place: NamePlace | None = None
+    """what holds it to some names there; None where it is drawn as before"""
+
+
+class AnswerReader(Protocol):
+    """Reads one answer while it is written."""
+
+    def is_due(self, piece: str) -> bool:
+        """Whether a name may have ended with the newest piece of text, so that `cut` is to look."""
+        ...
+
+    def cut(self, text: str, *, ended: bool, truncated: bool, last: bool) -> Cut | None:
+        """Where the answer so far has to be taken back to; None where it may go on.
+
+        ``ended``: nothing follows; ``truncated``: since the token limit is reached. ``last``: it
+        can't be written anew any more, so a cut must end it.
+        """
+        ...
+
+
+class AnswerGuard(Protocol):
+    """Takes back what must not stand in an answer, while the model writes it."""
+
+    def read(self, prompt: Prompt) -> AnswerReader:
+        """The reader of one answer to the prompt."""
+        ...
+
+
 class Sampler(Protocol):
     """A model that answers prompts."""
 

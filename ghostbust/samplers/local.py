@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import copy
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
+from ghostbust.errors import UsageError
 from ghostbust.models.load import LoadedModel, give_back, load_model
 from ghostbust.models.pair import logits_at
 from ghostbust.records import Prompt, Sample, Score, content_id
 from ghostbust.samplers.decode import (
+    Check,
     DecodedAnswer,
     DecodeRequest,
     Sampling,
     cache_option,
     chunks,
     decode,
+    joinable,
     tokens_at_once,
 )
-from ghostbust.samplers.interface import SamplingSettings, cut_at_stop
+from ghostbust.samplers.interface import (
+    AnswerGuard,
+    AnswerReader,
+    NamePlace,
+    SamplingSettings,
+    cut_at_stop,
+)
 
 TAIL_TOKENS = 16
 """a stop text is looked for in so many of the last generated tokens"""
+LIKELY = 256
+"""so many of the likeliest tokens are asked whether a guard's place allows them"""
+PIECES = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"})
+"""blanks and line ends as tokenizers write them"""
 TAILS_AT_ONCE = 32
 """texts that are scored behind one prompt in one pass"""
 
@@ -37,10 +52,27 @@ class LocalSampler:
     number of the completion: on one machine, the same call gives the same samples.
     """
 
-    def __init__(self, loaded: LoadedModel, adapter: str | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        adapter: str | None = None,
+        guard: AnswerGuard | None = None,
+    ) -> None:
+        """``guard``: takes back names from the answers to prompts while they are written. Raises
+        UsageError for a guard on a model whose cache can't forget a token."""
+        if guard is not None and not joinable(loaded.model):
+            raise UsageError(
+                f"{loaded.name}: the guard can't take back a token from this kind of model; use "
+                "`ghostbust guard serve` in front of a server"
+            )
+        self._guard = guard
         self.loaded = loaded
         self.model = loaded.name
         self.adapter = adapter
+
+    def guarded(self, guard: AnswerGuard) -> LocalSampler:
+        """The same model, whose answers to prompts are guarded. Raises as the constructor."""
+        return LocalSampler(self.loaded, self.adapter, guard)
 
     @classmethod
     def load(
@@ -62,6 +94,7 @@ class LocalSampler:
                 key,
                 self.loaded.encode_prompt(prompt.text, prompt.turns),
                 tuple(stream_seed(settings.seed, prompt.id, number) for number in settings.numbers),
+                self._check_of(prompt),
             )
             for key, prompt in enumerate(prompts)
         ]
@@ -80,6 +113,26 @@ class LocalSampler:
                 truncated=done.truncated,
                 tokens=len(done.ids) + (not done.truncated),
             )
+
+    def _check_of(self, prompt: Prompt) -> Callable[[], Check] | None:
+        """What makes the check of an answer to the prompt; None without a guard."""
+        guard, loaded = self._guard, self.loaded
+        if guard is None:
+            return None
+        pieces, characters = self._pieces, self._characters
+        return lambda: _Guarded(guard.read(prompt), loaded.decode, pieces, characters)
+
+    @cached_property
+    def _pieces(self) -> list[str]:
+        """What each token id adds to a text, as far as it is ASCII: (V,)."""
+        tokenizer = self.loaded.tokenizer
+        tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+        return [str(token).translate(PIECES).replace("<0x0A>", "\n") for token in tokens]
+
+    @cached_property
+    def _characters(self) -> list[int]:
+        """Ids of the tokens that are one character."""
+        return [i for i, piece in enumerate(self._pieces) if len(piece) == 1]
 
     def complete(
         self,
@@ -220,6 +273,64 @@ class LocalSampler:
         output = model(input_ids=ids, logits_to_keep=keep, **cache_option(model, cache))
         logits: torch.Tensor = output.logits
         return logits.float()
+
+
+class _Guarded:
+    """A guard's reader of one answer, as the decoder's check of its tokens."""
+
+    def __init__(
+        self,
+        reader: AnswerReader,
+        decode: Callable[[list[int]], str],
+        pieces: list[str],
+        characters: list[int],
+    ) -> None:
+        self._reader, self._decode = reader, decode
+        self._pieces, self._characters = pieces, characters
+        self._place: NamePlace | None = None
+        self._from = 0
+        """the token at which the place begins"""
+
+    @property
+    def holds(self) -> bool:
+        return self._place is not None
+
+    def __call__(
+        self, ids: list[int], *, ended: bool, truncated: bool, last: bool
+    ) -> tuple[int, bool] | None:
+        if self._place and self._place.is_written(self._written(ids)):
+            self._place = None
+        if not (ended or self._reader.is_due(self._pieces[ids[-1]])):
+            return None
+        text = self._decode(ids)
+        cut = self._reader.cut(text, ended=ended, truncated=truncated, last=last)
+        if cut is None:
+            return None
+        self._place = cut.place
+        # The first tokens whose text ends before the cut.
+        counts = range(1, len(ids) + 1)
+        self._from = bisect_right(counts, cut.at, key=lambda count: len(self._decode(ids[:count])))
+        return self._from, cut.ends
+
+    def held(self, logits: torch.Tensor, ids: list[int]) -> torch.Tensor:
+        assert self._place is not None
+        written = self._written(ids)
+        likely = logits.topk(min(LIKELY, len(logits))).indices.tolist()
+        fitting = [i for i in likely if self._fits(written, i)]
+        # Each name can be written by its characters, so that no beginning is a dead end.
+        fitting = fitting or [i for i in self._characters if self._fits(written, i)]
+        if not fitting:
+            return logits  # the name is read again when it is written
+        kept = torch.full_like(logits, -torch.inf)
+        kept[fitting] = logits[fitting]
+        return kept
+
+    def _written(self, ids: list[int]) -> str:
+        return "".join(self._pieces[i] for i in ids[self._from :])
+
+    def _fits(self, written: str, token: int) -> bool:
+        assert self._place is not None
+        return self._place.may_follow(written + self._pieces[token])
 
 
 def stream_seed(seed: int, prompt_id: str, number: int) -> int:

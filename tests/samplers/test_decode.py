@@ -188,6 +188,73 @@ def test_seeds_reproduce_and_differ(tiny: LoadedModel) -> None:
         assert first[key, 0].ids == first[key, 2].ids != first[key, 1].ids
 
 
+class TakesBack:
+    """A check that takes an answer back to some place when it is so long, once."""
+
+    def __init__(self, when: int, to: int, forbidden: int | None = None) -> None:
+        self.when, self.to, self.forbidden = when, to, forbidden
+        self.took = False
+
+    @property
+    def holds(self) -> bool:
+        return self.took and self.forbidden is not None
+
+    def __call__(
+        self, ids: list[int], *, ended: bool, truncated: bool, last: bool
+    ) -> tuple[int, bool] | None:
+        if self.took or len(ids) < self.when:
+            return None
+        self.took = True
+        return self.to, last
+
+    def held(self, logits: torch.Tensor, ids: list[int]) -> torch.Tensor:
+        assert self.forbidden is not None
+        logits[self.forbidden] = -torch.inf
+        return logits
+
+
+@pytest.mark.parametrize("rows", [32, 2])
+def test_what_is_taken_back_leaves_no_trace(rows: int, tiny: LoadedModel) -> None:
+    places = [(9, 4), (24, 20), (3, 0), (12, 11), (10, 1)]
+    asked = [
+        replace(request, check=lambda place=place: TakesBack(*place))
+        for request, place in zip(requests(0), places, strict=True)
+    ]
+    free = run(tiny.model, requests(0), GREEDY)
+    assert run(tiny.model, asked, GREEDY, rows=rows) == free
+
+
+def test_an_answer_goes_on_in_another_way_where_it_is_held(tiny: LoadedModel) -> None:
+    free = run(tiny.model, requests(0), GREEDY)[3, 0].ids
+    held = replace(requests(0)[3], check=lambda: TakesBack(9, 4, forbidden=free[4]))
+    (found,) = run(tiny.model, [held], GREEDY).values()
+    assert found.ids[:4] == free[:4]
+    ids, logits = [*PROMPTS[3], *free[:4]], torch.empty(0)
+    for token in found.ids[4:]:
+        logits = tiny.model(torch.tensor([ids])).logits[0, -1].detach()
+        logits[free[4]] = -torch.inf
+        assert token == int(logits.argmax())
+        ids.append(token)
+
+
+def test_taking_back_ends_when_its_tokens_are_spent(tiny: LoadedModel) -> None:
+    asked_last = []
+
+    class Always(TakesBack):
+        def __call__(
+            self, ids: list[int], *, ended: bool, truncated: bool, last: bool
+        ) -> tuple[int, bool] | None:
+            asked_last.append(last)
+            return (2, last) if len(ids) == 6 else None
+
+    checked = [replace(request, check=lambda: Always(6, 2)) for request in requests(0)]
+    found = run(tiny.model, checked, GREEDY, rows=3)
+    free = run(tiny.model, requests(0), GREEDY)
+    assert all(each.ids == free[place].ids[:2] for place, each in found.items())
+    assert not any(each.truncated for each in found.values())
+    assert asked_last.count(True) == len(PROMPTS)
+
+
 def test_top_k_one_is_greedy(tiny: LoadedModel) -> None:
     only = Sampling(temperature=3, top_k=1, top_p=1, max_new_tokens=24)
     assert run(tiny.model, requests(5), only) == run(tiny.model, requests(0), GREEDY)

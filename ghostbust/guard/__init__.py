@@ -1,0 +1,1 @@
+"""The guard: no invented name leaves the server, before anything is trained."""

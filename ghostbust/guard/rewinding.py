@@ -1,0 +1,74 @@
+"""The guard of a sampler that can take back what it has written.
+
+An invented name is taken back and drawn anew, once as freely as before: the model itself mostly
+knows a real one that it meant, and what it draws is its own distribution under the condition that
+the name is real. A mask over tokens from the start would force the rest of a name once begun, and
+walk into far-fetched ones. If it invents again, it is held to well-known names (``names.py``).
+Where nothing can be drawn anew any more, a name is let through, or, where an installer would take
+it as it stands, the answer ends before its line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ghostbust.guard.names import KnownNames
+from ghostbust.guard.reading import HARD, Asked, Guard, Reading
+from ghostbust.records import Prompt
+from ghostbust.samplers.interface import Cut
+
+FREE_DRAWS = 1
+"""draws of a name anew before it is held to well-known ones"""
+DUE_CHARACTERS = 256
+"""an answer is read at least so often, however long its lines are"""
+
+
+@dataclass(frozen=True, slots=True)
+class RewindingGuard:
+    """A guard for `LocalSampler`."""
+
+    guard: Guard
+    names: KnownNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", KnownNames(self.guard.judge.snapshots))
+
+    def read(self, prompt: Prompt) -> RewindingReader:
+        """The reader of one answer to the prompt."""
+        asked = Asked(prompt.text, prompt.expects_list, prompt.ecosystem)
+        return RewindingReader(self.guard.read(asked), self.names, expects_list=prompt.expects_list)
+
+
+class RewindingReader:
+    """Takes back the inventions of one answer."""
+
+    def __init__(self, reading: Reading, names: KnownNames, *, expects_list: bool) -> None:
+        self._reading, self._names = reading, names
+        self._marks = ("`", "**", "]", ":") if expects_list else ()
+        self._unread, self._in_line = 0, False
+        self._start, self._draws = -1, 0
+
+    def is_due(self, piece: str) -> bool:
+        """True at a line's end, and where a listed name in marks may have ended."""
+        self._unread += len(piece)
+        self._in_line = "\n" not in piece and any(mark in piece for mark in self._marks)
+        if self._unread < DUE_CHARACTERS and "\n" not in piece and not self._in_line:
+            return False
+        self._unread = 0
+        return True
+
+    def cut(self, text: str, *, ended: bool, truncated: bool, last: bool) -> Cut | None:
+        """Before the first invention; None where there is none, or it is let through."""
+        found = self._reading.first(text, ended=ended, truncated=truncated, in_line=self._in_line)
+        if found is None:
+            return None
+        ref = found.ref
+        self._draws = self._draws + 1 if ref.start == self._start else 1
+        self._start = ref.start
+        if not last:
+            place = None if self._draws <= FREE_DRAWS else self._names.place(ref)
+            return Cut(ref.start, place=place)
+        if ref.kind in HARD:
+            return Cut(text.rfind("\n", 0, ref.start) + 1, ends=True)
+        self._reading.let_through(ref.end)
+        return None
