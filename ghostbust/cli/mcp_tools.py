@@ -37,7 +37,9 @@ REPORTED: Final = "(reported)"
 which is 1, must not become part of a watched model's"""
 _MOST_TEXT: Final = 262_144
 """characters of a text; reading one takes about 10 s a million"""
-_INSTALLS: Final = {Ecosystem.PYPI: "pip install", Ecosystem.NPM: "npm install"}
+_INSTALLS: Final = {
+    Ecosystem.PYPI: "pip install", Ecosystem.NPM: "npm install", Ecosystem.CARGO: "cargo add",
+}  # fmt: skip
 
 Document = dict[str, Any]
 Text = Annotated[
@@ -64,7 +66,7 @@ class PackageTools:
         self,
         packages: Annotated[
             list[str],
-            Field(max_length=500, description="requests, left-pad@npm, @scope/name@npm or a purl."),
+            Field(max_length=500, description="requests, left-pad@npm, serde@cargo or a purl."),
         ] = [],  # noqa: B006 (the SDK makes a schema of it, and nothing changes it)
         command: Annotated[
             str, Field(max_length=_MOST_TEXT, description="A shell command that may install.")

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ghostbust.home import Home
+from ghostbust.records import Ecosystem
+from ghostbust.registries.snapshot import NameRow, build_snapshot
 from tests.cli.reading import document
 
 if TYPE_CHECKING:
@@ -109,6 +111,24 @@ async def test_a_reported_invention_gets_into_the_ledger_and_a_real_name_does_no
     assert [one["model"] for one in read["by_model"]] == ["(reported)"]
     ledger = document(run("names", "list", "--reveal", "--json"))["names"]
     assert [one["name"] for one in ledger] == [BAD]
+
+
+async def test_an_invented_crate_is_reported_as_an_install_of_a_crate(
+    home: Path, present: Snapshot, run: Run
+) -> None:
+    build_snapshot(
+        [NameRow("serde")], ecosystem=Ecosystem.CARGO, date=present.date, complete=True,
+        out_dir=home / "registry",
+    )  # fmt: skip
+    async with served(home) as client:
+        assert not (await called(client, "report_invention", name="serde", ecosystem="cargo"))[
+            "kept"
+        ]
+        kept = await called(client, "report_invention", name="zz_no_crate", ecosystem="cargo")
+        assert kept["kept"]
+    document(run("ingest", kept["file"], "--registry", "snapshot", "--json"))
+    (one,) = document(run("names", "list", "--reveal", "--json"))["names"]
+    assert (one["ecosystem"], one["name"]) == ("cargo", "zz-no-crate")
 
 
 async def test_prompts_are_kept_where_asked(home: Path, present: Snapshot, run: Run) -> None:
