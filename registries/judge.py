@@ -319,6 +319,7 @@ def default_judge(
     npm_project: Path | None = None,
     meter: Meter | None = None,
     late: bool = False,
+    limit_s: float | None = None,
 ) -> Judge:
     """The judge for this machine: its snapshots, its pip and npm configuration.
 
@@ -328,6 +329,7 @@ def default_judge(
     their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's.
     ``meter`` counts requests to live registries; what it forbids is UNKNOWN. ``late``: pip's and
     npm's settings for asking are read when a name has to be asked for, and raise ConfigError then.
+    ``limit_s``: for all that live registries are asked; what has no answer by then is UNKNOWN.
     Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another
     mode. Close it, or use it in a ``with``.
@@ -368,7 +370,9 @@ def default_judge(
 
         clients = open_clients(npm_project, meter)
         registries = live_registries(clients, may_be_young, npm_project)
-        return LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
+        return LiveLookups(
+            registries, cache=cache, on_close=lambda: close_clients(clients), limit_s=limit_s
+        )
 
     return Judge(
         mode,

@@ -41,6 +41,9 @@ _INSTALLS: Final = {
     Ecosystem.PYPI: "pip install", Ecosystem.NPM: "npm install", Ecosystem.CARGO: "cargo add",
 }  # fmt: skip
 
+_LIMIT_S: Final = 20.0
+"""of a call's look-ups; many clients wait 60 s for an answer"""
+
 Document = dict[str, Any]
 Text = Annotated[
     str, Field(max_length=_MOST_TEXT, description="Code, a dependency file, or an answer.")
@@ -61,6 +64,7 @@ class PackageTools:
     """as given; None: the environment's, or the user's"""
     vouching: Vouching
     keep_prompts: bool = False
+    limit_s: float = _LIMIT_S
 
     def check(
         self,
@@ -86,7 +90,7 @@ class PackageTools:
             add_source(gathered, source)
         # Comments don't excuse a name here: the agent writes them.
         own = OwnCode(heed_comments=False)
-        with open_judge(self.mode, self.home, self.day) as judge:
+        with open_judge(self.mode, self.home, self.day, limit_s=self.limit_s) as judge:
             found = judge_sources(judge, self.vouching, gathered.sources, own)
         checked = CheckedList(found, str(self.mode)).to_dict()
         return checked | {"not_looked_at": plain(gathered.skipped)}
@@ -154,7 +158,7 @@ class PackageTools:
         refs = examine(completion).refs
         if not refs:
             return {"kept": False, "why": f"{ref.name} is a placeholder, which no model invents"}
-        with open_judge(self.mode, self.home, self.day) as judge:
+        with open_judge(self.mode, self.home, self.day, limit_s=self.limit_s) as judge:
             lookup = judge.refs(refs)[0].lookup
         said = f"{lookup.name}: {lookup.verdict}, {lookup.reason}: {lookup.evidence}"
         if not lookup.invented:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -316,6 +317,11 @@ def test_a_slow_registry_is_unknown(
     assert ruling.decision == "ask"
     assert "took more than 0.3 s" in ruling.reason
     assert time.monotonic() - began < 1.5
+    # What a snapshot says counts, whoever else is slow.
+    event = read_event(AGENTS["claude"], claude(f"pip install {BAD} && npm i zz-quux-in-npm"))
+    ruling = rule(event, replace(rules, mode=Mode.AUTO))
+    assert ruling.decision == "deny"
+    assert "took more than 0.3 s" in ruling.reason
 
 
 def test_a_command_that_takes_too_long_to_read_is_asked_about(tmp_path: Path) -> None:
