@@ -209,11 +209,14 @@ class Judge:
         """The verdicts; ``version-absent`` for a REAL one whose ref wants a version there isn't.
 
         Asks for ``limit_s`` seconds at most, and says in the evidence who gave no answer. In
-        snapshot mode the verdicts stay as they are: a snapshot holds no versions.
+        snapshot mode only a crate's version can be far beyond the newest one: other snapshots hold
+        no versions.
         """
         asking = [one for one in judged if may_lack_version(one.ref, one.lookup)]
-        if not asking or self._live is None:
+        if not asking:
             return [one.lookup for one in judged]
+        if self._live is None:
+            return [self._with_newest(one) for one in judged]
         from ghostbust.registries.versions import with_version
 
         names: dict[Ecosystem, dict[str, None]] = {}
@@ -229,6 +232,15 @@ class Judge:
             else one.lookup
             for one in judged
         ]
+
+    def _with_newest(self, judged: Judged) -> Lookup:
+        """The verdict, by the newest version that the snapshot holds, if it holds any."""
+        snapshot = self.snapshots.get(judged.lookup.ecosystem)
+        if snapshot is None or not may_lack_version(judged.ref, judged.lookup):
+            return judged.lookup
+        from ghostbust.registries.versions import with_newest
+
+        return with_newest(judged, snapshot.newest(judged.lookup.name), snapshot.date)
 
     def tells_absent(self, ecosystem: Ecosystem) -> bool:
         """Whether a name can be judged absent: by a live registry or a complete snapshot."""
