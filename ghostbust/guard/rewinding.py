@@ -18,6 +18,8 @@ from ghostbust.measure import asks_of_its_names
 from ghostbust.records import Prompt
 from ghostbust.samplers.interface import Cut
 
+REVISION = 1
+"""raised with every change of what it does to an answer: answers of another one aren't reused"""
 FREE_DRAWS = 4
 """names of an answer that are drawn anew as freely as before; whoever has invented so often is held
 at once, lest the tokens run out"""
