@@ -175,6 +175,14 @@ class Snapshot:
             self.ecosystem, row.name, verdict, reason, evidence, self._source, self._taken
         )
 
+    def begins(self, prefix: str) -> bool:
+        """Whether any name that isn't suspect begins with ``prefix``, in canonical form so far."""
+        return any(name not in self._suspects for name in self._trie.iterkeys(prefix))
+
+    @cached_property
+    def _suspects(self) -> frozenset[str]:
+        return frozenset(name for name, line in self._noted.items() if line.split("\t")[2])
+
     def popular(self, n: int) -> list[str]:
         """The ``n`` most downloaded names, best first, no suspects; fewer if it knows fewer."""
         ranked = (row.name for row in self.notes if row.rank is not None and row.reason is None)
