@@ -124,9 +124,9 @@ class Continued:
         return is_near and not self._has_ended
 
     @property
-    def is_hard(self) -> bool:
-        """Whether an installer would take the name that is being written."""
-        return self._writing.name is not None and self._writing.name.ref.kind in HARD
+    def is_open(self) -> bool:
+        """Whether a name is being written."""
+        return self._writing.name is not None
 
     def chances(self, tokens: Sequence[int]) -> Chances | None:
         """The chances of candidates; None where none of them writes a name."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from ghostbust.registries.judge import Mode, default_judge
 
 LIKELY = 64
 """so many of the likeliest tokens are weighed"""
+NEAR = 10.0
+"""where no name is written yet, only tokens whose logit is so near to the best one's are weighed:
+the others are as good as never drawn, and if one is, the name is weighed from its second token"""
 _log = logging.getLogger(__name__)
 
 
@@ -50,13 +54,18 @@ class GuardedRow:
         except Exception as exc:  # noqa: BLE001 (a server goes on, whatever a guard does)
             self._fail(exc)
 
-    def weighed(self, logits: torch.Tensor, likely: Sequence[int]) -> torch.Tensor | None:
+    def weighed(
+        self, logits: torch.Tensor, best: Sequence[float], likely: Sequence[int]
+    ) -> torch.Tensor | None:
         """The next token's logits (V,), new; None where they stay as they are.
 
-        ``likely``: the likeliest tokens, best first.
+        ``likely``: the likeliest tokens, best first; ``best``: their logits.
         """
         if not self._failed:
             try:
+                if not self._answer.is_open:
+                    near = bisect_right(best, NEAR - best[0], key=lambda logit: -logit)
+                    likely = likely[:near]
                 return self._weighed(logits, likely)
             except Exception as exc:  # noqa: BLE001
                 self._fail(exc)
@@ -104,12 +113,12 @@ def weigh(rows: Sequence[GuardedRow | None], logits: torch.Tensor) -> dict[int, 
     places = [place for place, row in enumerate(rows) if row is not None and row.looks]
     if not places:
         return {}
-    top = logits[places].topk(min(LIKELY, logits.shape[-1])).indices.tolist()  # one wait for all
+    top = logits[places].topk(min(LIKELY, logits.shape[-1]))  # (B', K)
     found = {}
-    for place, likely in zip(places, top, strict=True):
+    for place, best, likely in zip(places, top.values.tolist(), top.indices.tolist(), strict=True):
         row = rows[place]
         assert row is not None
-        weighed = row.weighed(logits[place], likely)
+        weighed = row.weighed(logits[place], best, likely)
         if weighed is not None:
             found[place] = weighed
     return found

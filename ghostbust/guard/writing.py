@@ -22,6 +22,8 @@ from ghostbust.records import Ecosystem, PackageRef, RefKind
 SENTINEL = "zzqx"
 SPAN = 1_000
 """characters before a place that it is asked about with"""
+_LIST_SPAN = 400
+"""the same in prose that lists names, where it is asked more often"""
 LONGEST_NAME = 214
 """characters, as in npm's rule; what is longer is no name"""
 _LINE = 400
@@ -161,7 +163,8 @@ class Writing:
     def seen(self, behind: str) -> tuple[str, int]:
         """The end of the answer as the extractors are asked about it, ``behind`` at its end; and
         how far it is before that."""
-        start = max(len(self._window) - SPAN, 0)
+        span = _LIST_SPAN if self._asked.expects_list and not self._fence else SPAN
+        start = max(len(self._window) - span, 0)
         if start:
             start = self._window.find("\n", start, -1) + 1 or start
         is_before = self._fence is not None and self._fence[0] < self._start + start
