@@ -19,7 +19,7 @@ NOUNS = {
 """files at the root that every part may import"""
 PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
 """the swappable parts: siblings, which know nothing of each other"""
-BESIDE = {"loop", "dashboard", "operations", "evaluation", "reports", "exports", "models"}
+BESIDE = {"loop", "guard", "dashboard", "operations", "evaluation", "reports", "exports", "models"}
 MAY_IMPORT = {
     **dict.fromkeys(NOUNS | PARTS, NOUNS),
     "data": set[str](),
@@ -27,11 +27,13 @@ MAY_IMPORT = {
     "models": NOUNS | {"registries"},
     "samplers": NOUNS | {"models"},
     "unlearners": NOUNS | {"models"},
+    # Reads answers while they are written: knows a sampler by its interface only.
+    "guard": NOUNS | {"extractors", "registries", "samplers"},
     # Compares models by answers that the loop lets it have: knows no store and no registry.
     "evaluation": NOUNS | PARTS | {"models"},
     "reports": NOUNS | {"store", "evaluation"},
     "exports": NOUNS | {"store", "registries", "unlearners", "models"},
-    "loop": NOUNS | PARTS | {"models", "evaluation"},
+    "loop": NOUNS | PARTS | {"models", "evaluation", "guard"},
     # Its figures of rounds are the reports' own.
     "dashboard": NOUNS | PARTS | {"loop", "evaluation", "reports"},
     "operations": NOUNS | PARTS | {"loop"},
@@ -45,6 +47,8 @@ MAY_IMPORT = {
 HEAVY = {"torch", "transformers", "peft", "accelerate", "gguf", "scipy"}
 HEAVY_AT_THE_TOP = {
     "exports/gguf_lora.py",
+    "guard/processor.py",
+    "guard/vllm.py",
     "samplers/local.py",
     "samplers/decode.py",
     "models/pair.py",

@@ -69,7 +69,7 @@ class GuardedRow:
                 return self._weighed(logits, likely)
             except Exception as exc:  # noqa: BLE001
                 self._fail(exc)
-        return self._ended(logits) if self._closed else None
+        return only_ends(logits, self._known.vocabulary) if self._closed else None
 
     def _weighed(self, logits: torch.Tensor, likely: Sequence[int]) -> torch.Tensor | None:
         chances = self._answer.chances(likely)
@@ -80,22 +80,28 @@ class GuardedRow:
             likely = self._known.vocabulary.characters
             chances = self._answer.chances(likely)
             if chances is None or not any(chances.of):
-                return self._ended(logits)
+                return only_ends(logits, self._known.vocabulary)
         return _weighed(logits, likely, chances)
-
-    def _ended(self, logits: torch.Tensor) -> torch.Tensor:
-        """Logits that leave nothing but the answer's end; as they are where no token ends one."""
-        ends = [token for token in self._known.vocabulary.end_tokens if token < len(logits)]
-        if not ends:
-            return logits
-        kept = torch.full_like(logits, -torch.inf)
-        kept[ends] = 0.0
-        return kept
 
     def _fail(self, exc: Exception) -> None:
         self._failed = True
-        then = "ends the answer" if self._closed else "lets the answer through"
-        _log.warning("the guard failed and %s: %s: %s", then, type(exc).__name__, exc)
+        warn(exc, closed=self._closed)
+
+
+def warn(exc: Exception, *, closed: bool) -> None:
+    """Logs that the guard failed, and what that means for the answer."""
+    then = "ends the answer" if closed else "lets the answer through"
+    _log.warning("the guard failed and %s: %s: %s", then, type(exc).__name__, exc)
+
+
+def only_ends(logits: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor:
+    """Logits (…, V) that leave nothing but an answer's end; as they are where no token ends one."""
+    ends = [token for token in vocabulary.end_tokens if token < logits.shape[-1]]
+    if not ends:
+        return logits
+    kept = torch.full_like(logits, -torch.inf)
+    kept[..., ends] = 0.0
+    return kept
 
 
 def _weighed(logits: torch.Tensor, tokens: Sequence[int], chances: Chances) -> torch.Tensor:
