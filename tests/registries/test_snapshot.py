@@ -52,6 +52,9 @@ def test_what_a_snapshot_knows(snapshot: Snapshot) -> None:
     assert "Flask_CORS" in snapshot
     assert "flask" not in snapshot
     assert 7 not in snapshot
+    assert snapshot.begins("flask-c")
+    assert not snapshot.begins("fake"), "only a suspect begins so"
+    assert not snapshot.begins("flask-cors-")
     assert snapshot.popular(1) == ["requests"]
     assert snapshot.popular(10) == ["requests", "numpy"], "by rank, without suspects"
 
