@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 
 import marisa_trie
@@ -175,9 +176,13 @@ class Snapshot:
             self.ecosystem, row.name, verdict, reason, evidence, self._source, self._taken
         )
 
-    def begins(self, prefix: str) -> bool:
-        """Whether any name that isn't suspect begins with ``prefix``, in canonical form so far."""
-        return any(name not in self._suspects for name in self._trie.iterkeys(prefix))
+    def beginning(self, prefix: str, most: int) -> int:
+        """How many names that aren't suspect begin with ``prefix``, in canonical form so far.
+
+        It counts to ``most``.
+        """
+        found = (name for name in self._trie.iterkeys(prefix) if name not in self._suspects)
+        return sum(1 for _ in islice(found, most))
 
     @cached_property
     def _suspects(self) -> frozenset[str]:

@@ -28,13 +28,16 @@ from ghostbust.records import Ecosystem, PackageRef, RefKind
 from ghostbust.registries.names import builtin_names, canonical_name
 
 OTHER = 0.1
-"""the chance where no well-known name begins so, but some other real one does"""
+"""the chance where no well-known name begins so, but `MANY` other real ones do; less for fewer"""
+MANY = 100
 NONE = 1e-4
 """the chance where none does, in an import or a list"""
 _MARKS = re.compile(r"[-_.]+")
 _PROMPT_WORDS = 5_000
 _RUN = 8
 """words of a prompt that a name is made of, at most"""
+_ADDRESS = "+:/"
+"""characters behind ``git``, ``https`` or a folder, which are no names"""
 _SENTENCE = re.compile(r"[A-Z][a-z]*")
 """a word that may begin the description which an item of a list is"""
 
@@ -70,7 +73,7 @@ class Continuations:
             canonical = _MARKS.sub("-", start).lower()
         elif ecosystem is Ecosystem.CARGO:
             canonical = start.lower().replace("_", "-")
-        return OTHER if self._snapshots[ecosystem].begins(canonical) else 0.0
+        return OTHER * self._snapshots[ecosystem].beginning(canonical, MANY) / MANY
 
     def _is_real(self, ecosystem: Ecosystem, kind: RefKind, name: str) -> bool:
         owner: str | None = canonical_name(ecosystem, name)
@@ -128,6 +131,12 @@ class Continued:
         """Whether a name is being written."""
         return self._writing.name is not None
 
+    @property
+    def is_code(self) -> bool:
+        """Whether what is being written is a package's name for certain: no item of a list."""
+        name = self._writing.name
+        return name is not None and name.ref.kind is not RefKind.LIST
+
     def chances(self, tokens: Sequence[int]) -> Chances | None:
         """The chances of candidates; None where none of them writes a name."""
         found = [self._of_piece(self._known.vocabulary.text(token)) for token in tokens]
@@ -184,7 +193,7 @@ class Continued:
         open_name = self._writing.name
         more = name.removeprefix(open_name.written) if open_name else lead + name
         rest = behind
-        if ref.kind is RefKind.IMPORT:
+        if ref.kind is RefKind.IMPORT or (ref.kind in HARD and behind[0] not in _ADDRESS):
             rest = self._writing.ending(lead) or "\n"
         text, length = self._writing.seen(more + rest)
         end = length + len(more)

@@ -17,7 +17,7 @@ import torch
 from transformers import LogitsProcessor
 
 from ghostbust.errors import UsageError
-from ghostbust.guard.continuations import Chances, Continuations, Continued
+from ghostbust.guard.continuations import NONE, Chances, Continuations, Continued
 from ghostbust.guard.reading import Asked, Guard
 from ghostbust.guard.vocabulary import Tokenizer, Vocabulary
 from ghostbust.registries.judge import Mode, default_judge
@@ -73,14 +73,18 @@ class GuardedRow:
 
     def _weighed(self, logits: torch.Tensor, likely: Sequence[int]) -> torch.Tensor | None:
         chances = self._answer.chances(likely)
-        if chances is None or (not chances.hard and min(chances.of) == max(chances.of)):
+        if chances is None:
             return None
-        if chances.hard and not any(chances.of):
+        if self._answer.is_code and max(chances.of) <= NONE:
             # Each name can be written by its characters, so that no beginning is a dead end.
             likely = self._known.vocabulary.characters
             chances = self._answer.chances(likely)
-            if chances is None or not any(chances.of):
-                return only_ends(logits, self._known.vocabulary)
+            if chances is None:
+                return None
+        if chances.hard and not any(chances.of):
+            return only_ends(logits, self._known.vocabulary)
+        if not chances.hard and min(chances.of) == max(chances.of):
+            return None
         return _weighed(logits, likely, chances)
 
     def _fail(self, exc: Exception) -> None:

@@ -70,8 +70,12 @@ def test_elsewhere_a_chance_is_a_penalty(known: Continuations) -> None:
     none = round(math.log(NONE), 4)
     assert gains(known, "```python\nimport nump", "yq") == [0, none]
     assert gains(known, "```python\nimport jso", "n@") == [0, none]
-    # argparse-x and the like are registered, and well known is none of them
-    assert round(math.log(OTHER), 4) in gains(known, "```python\nimport numpy_", "abcdefghijklm")
+    (few,) = gains(known, "```python\nimport numpy_", "a")
+    assert none < few < math.log(OTHER), "registered names begin so, none of them well known"
+    (dead_end,) = gains(known, "```python\nimport traceback_with_", "v")
+    assert dead_end > none, (
+        "a name that was begun can be ended, if only by a token of one character"
+    )
 
 
 def test_names_of_the_prompt_and_of_the_answer_are_known(known: Continuations) -> None:
