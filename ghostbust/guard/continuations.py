@@ -30,7 +30,7 @@ from ghostbust.registries.names import builtin_names, canonical_name
 OTHER = 0.1
 """the chance where no well-known name begins so, but `MANY` other real ones do; less for fewer"""
 MANY = 100
-NONE = 1e-4
+NONE = 1e-6
 """the chance where none does, in an import or a list"""
 _MARKS = re.compile(r"[-_.]+")
 _PROMPT_WORDS = 5_000

@@ -134,7 +134,7 @@ def weigh(rows: Sequence[GuardedRow | None], logits: torch.Tensor) -> dict[int, 
     return found
 
 
-class GuardLogits(LogitsProcessor):  # type: ignore[misc]
+class GuardLogits(LogitsProcessor):
     """The guard of one call of ``model.generate``: prompts padded on the left, one beam."""
 
     def __init__(

@@ -11,11 +11,12 @@ from typing import Protocol
 class Tokenizer(Protocol):
     """What a vocabulary asks of a tokenizer of transformers."""
 
-    all_special_ids: list[int]
+    @property
+    def all_special_ids(self) -> list[int]: ...
 
     def __len__(self) -> int: ...
 
-    def convert_ids_to_tokens(self, ids: list[int]) -> list[str | None]: ...
+    def convert_ids_to_tokens(self, ids: list[int]) -> str | list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -157,15 +159,18 @@ def test_rows_that_change_places_are_refused(known: Continuations) -> None:
         processor(torch.tensor([[2, 5], [1, 5]]), logits)
 
 
-def test_generate_with_padded_prompts_gives_the_same_tokens(guard: Guard, tiny_model_dir) -> None:  # type: ignore[no-untyped-def]
+def test_generate_with_padded_prompts_gives_the_same_tokens(
+    guard: Guard, tiny_model_dir: Path
+) -> None:
     loaded = load_model(str(tiny_model_dir), tiny_model_dir)
     known = Continuations(guard, Vocabulary.of(loaded.tokenizer, loaded.end_tokens))
     ids = torch.tensor([[0, 0, 40, 41], [42, 43, 44, 45]])
     mask = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
     options = {"max_new_tokens": 24, "do_sample": False, "pad_token_id": 0}
     given = {"input_ids": ids, "attention_mask": mask}
-    plain = loaded.model.generate(**given, **options)
-    guarded = loaded.model.generate(**given, **options, logits_processor=[GuardLogits(known)])
+    model: Any = loaded.model
+    plain = model.generate(**given, **options)
+    guarded = model.generate(**given, **options, logits_processor=[GuardLogits(known)])
     assert torch.equal(plain, guarded)
 
 
@@ -179,7 +184,7 @@ def test_a_vocabulary_of_bytes_and_one_of_pieces() -> None:
         def __len__(self) -> int:
             return len(self.tokens)
 
-        def convert_ids_to_tokens(self, ids: list[int]) -> list[str | None]:
+        def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
             return [self.tokens[i] for i in ids]
 
     byte_level = Vocabulary.of(Pieces(["<s>", "Ġpip", "Ċ", "Ã", "©"]), [0])
