@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 
 import marisa_trie
@@ -195,6 +196,18 @@ class Snapshot:
         return Lookup(
             self.ecosystem, row.name, verdict, reason, evidence, self._source, self._taken
         )
+
+    def beginning(self, prefix: str, most: int) -> int:
+        """How many names that aren't suspect begin with ``prefix``, in canonical form so far.
+
+        It counts to ``most``.
+        """
+        found = (name for name in self._trie.iterkeys(prefix) if name not in self._suspects)
+        return sum(1 for _ in islice(found, most))
+
+    @cached_property
+    def _suspects(self) -> frozenset[str]:
+        return frozenset(name for name, line in self._noted.items() if line.split("\t")[2])
 
     def popular(self, n: int) -> list[str]:
         """The ``n`` most downloaded names, best first, no suspects; fewer if it knows fewer."""

@@ -27,12 +27,13 @@ MAY_IMPORT = {
     "models": NOUNS | {"registries"},
     "samplers": NOUNS | {"models"},
     "unlearners": NOUNS | {"models"},
+    # Reads answers while they are written: knows a sampler by its interface only.
+    "guard": NOUNS | {"extractors", "registries", "samplers"},
     # Compares models by answers that the loop lets it have: knows no store and no registry.
     "evaluation": NOUNS | PARTS | {"models"},
     "reports": NOUNS | {"store", "evaluation"},
     "exports": NOUNS | {"store", "registries", "unlearners", "models"},
     # Reads and judges what a sampler writes.
-    "guard": NOUNS | {"extractors", "registries", "samplers"},
     "loop": NOUNS | PARTS | {"guard", "models", "evaluation"},
     # Its figures of rounds are the reports' own.
     "dashboard": NOUNS | PARTS | {"loop", "evaluation", "reports"},
@@ -47,6 +48,8 @@ MAY_IMPORT = {
 HEAVY = {"torch", "transformers", "peft", "accelerate", "gguf", "scipy"}
 HEAVY_AT_THE_TOP = {
     "exports/gguf_lora.py",
+    "guard/processor.py",
+    "guard/vllm.py",
     "samplers/local.py",
     "samplers/decode.py",
     "models/pair.py",

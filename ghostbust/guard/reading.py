@@ -26,7 +26,7 @@ WINDOW = 4_000
 LONGEST_LINE = 2_000
 """characters; a longer line is read in pieces, lest a name wait for its end for ever"""
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
+FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _MAY_NAME = re.compile(
     r"import|require|from\b|install|\badd\b|\b(?:npx|uvx|bunx|dlx|exec|crate|use)\b"
     r"|[-_a-z0-9] ?[=<>~^]=|[\"'`]|^[ \t]*(?:[-*+•]|\d{1,3}[.)]) |\b(?:pip|npm|cargo|conda)\b",
@@ -133,7 +133,7 @@ class Reading:
         if self._asked.expects_list or _MAY_NAME.search(new):
             return True
         inside = self._fences.open_at(text, self._read)
-        return inside is not None and bool(new.strip()) and _is_dependencies(inside)
+        return inside is not None and bool(new.strip()) and is_dependencies(inside)
 
     def _window(self, text: str) -> tuple[int, str]:
         """Where the part begins that is read, and the fence that it stands in if that is before."""
@@ -160,7 +160,7 @@ class _Fences:
             self._seen = [one for one in self._seen if one[0] <= place] or [(0, None)]
         else:
             opened = self._seen[-1][1]
-            for found in _FENCE.finditer(text, self._end, place):
+            for found in FENCE.finditer(text, self._end, place):
                 mark = found[1]
                 if opened is None:
                     opened = found[0].strip()
@@ -173,7 +173,7 @@ class _Fences:
         return self._seen[-1][1]
 
 
-def _is_dependencies(opening: str) -> bool:
+def is_dependencies(opening: str) -> bool:
     """Whether a fence's label says that each line of it may be a requirement."""
     label = opening.lstrip("`~").strip().lower()
     return not label or any(word in label for word in ("req", "txt", "text", "toml", "yaml", "yml"))

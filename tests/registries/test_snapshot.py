@@ -52,6 +52,10 @@ def test_what_a_snapshot_knows(snapshot: Snapshot) -> None:
     assert "Flask_CORS" in snapshot
     assert "flask" not in snapshot
     assert 7 not in snapshot
+    assert snapshot.beginning("", 10) == 3, "the suspects don't count"
+    assert snapshot.beginning("", 2) == 2
+    assert snapshot.beginning("flask-c", 10) == 1
+    assert snapshot.beginning("fake", 10) == 0
     assert snapshot.popular(1) == ["requests"]
     assert snapshot.popular(10) == ["requests", "numpy"], "by rank, without suspects"
 
