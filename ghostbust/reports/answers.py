@@ -1,16 +1,20 @@
 """A few answers of two models to the same prompts, with the packages in them marked.
 
 No invented name of the runs is left in what a page shows, wherever it stands: in the answer, in
-the prompt, in prose or in code. Prompts of users are never shown.
+the prompt, in prose or in code. Only single words that the shipped tasks use (models invent
+``python`` and ``packages``, too) stay where they don't name a package: they are no secret, and no
+prompt could be read without them. Prompts of users are never shown.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import groupby
 
 from ghostbust.measure import LOCAL, NameCounts
+from ghostbust.prompts import first_prompts, seed_tasks
 from ghostbust.records import Answer, Context, Judged, Verdict
 from ghostbust.reports.document import AnswerPair, Piece, Quoted
 from ghostbust.store.runs import Run
@@ -19,11 +23,11 @@ from ghostbust.text import redact, visible
 
 SHOWN = 3
 """pairs of a report"""
-LINES, CHARACTERS = 14, 700
+LINES, CHARACTERS = 12, 600
 """of an answer, from a few lines above the first name on"""
 ABOVE = 3
 """lines above it"""
-PROMPT_CHARACTERS = 280
+PROMPT_CHARACTERS = 240
 ANYWHERE = 6
 """a name of so many letters is hidden inside of longer words, too"""
 CHOSEN = (
@@ -85,11 +89,13 @@ def _pair(answers: Mapping[str, Answer], invented: frozenset[str] | None) -> Ans
             for name in (one.lookup.name, one.ref.raw)
         )
         hidden = _pattern(invented.union(unsure), texts)
-    asked = Quoted(_lines(_hide(prompt.text, hidden))[:PROMPT_CHARACTERS])
-    if len(asked) == PROMPT_CHARACTERS:
-        asked = Quoted(f"{asked}…")
+    asked = " ".join(_hide(prompt.text, hidden).split())
+    if len(asked) > PROMPT_CHARACTERS:
+        asked = f"{asked[:PROMPT_CHARACTERS].rstrip()}…"
     return AnswerPair(
-        prompt.context, asked, {name: _pieces(one, hidden) for name, one in answers.items()}
+        prompt.context,
+        Quoted(visible(asked)),
+        {name: _pieces(one, hidden) for name, one in answers.items()},
     )
 
 
@@ -112,7 +118,8 @@ def _pieces(answer: Answer, hidden: re.Pattern[str] | None) -> tuple[Piece, ...]
         if ref.start < at or ref.end > end or verdict is Verdict.BUILTIN:
             continue
         made.append(Piece(Quoted(_lines(_hide(text[at : ref.start], hidden)))))
-        made.append(Piece(Quoted(_lines(_hide(ref.raw, hidden))), verdict))
+        name = redact(ref.raw) if hidden is not None and _is_unsure(one) else ref.raw
+        made.append(Piece(Quoted(visible(name)), verdict))
         at = ref.end
     made.append(Piece(Quoted(_lines(_hide(text[at:end], hidden)))))
     if end < len(text):
@@ -143,13 +150,19 @@ def _pattern(names: Iterable[str], texts: Iterable[str]) -> re.Pattern[str]:
     forms = set()
     for name in names:
         parts = [re.escape(part) for part in re.split(r"[-_.\s/@]+", name) if part]
-        if not parts or _squeezed(name) not in squeezed:
+        if not parts or _squeezed(name) not in squeezed or name.casefold() in _shipped_words():
             continue
         form = r"[-_.\s/]*".join(parts)
         is_long = len(_squeezed(name)) >= ANYWHERE
         forms.add(form if is_long else rf"(?<![A-Za-z0-9]){form}(?![A-Za-z0-9])")
     longest_first = sorted(forms, key=lambda form: (-len(form), form))
     return re.compile("|".join(longest_first) or r"(?!)", re.IGNORECASE)
+
+
+@cache
+def _shipped_words() -> frozenset[str]:
+    prompts = (prompt.text for prompt in first_prompts(seed_tasks()))
+    return frozenset(word for text in prompts for word in re.findall(r"\w+", text.casefold()))
 
 
 def _squeezed(text: str) -> str:

@@ -101,7 +101,7 @@ def _round_line(one: Round, better: bool | None) -> str:
         follows = {
             GateVerdict.PASS: "passed every gate, and was turned down",
             GateVerdict.FAIL: "failed a gate",
-            GateVerdict.INCONCLUSIVE: "not shown to be safe",
+            GateVerdict.INCONCLUSIVE: "not shown to be harmless",
         }[one.verdict or GateVerdict.INCONCLUSIVE]
     link = ", but " if better and one.verdict is not GateVerdict.PASS else "; "
     return f"{changed}{link}{follows}"
@@ -132,10 +132,9 @@ def _held_back(gates: GateReport) -> str:
         verdict: [one.gate for one in gates.results if one.verdict is verdict]
         for verdict in (GateVerdict.FAIL, GateVerdict.INCONCLUSIVE)
     }
-    failed, open_ = by_verdict.values()
-    several = [f"{', '.join(failed)} failed"] * bool(failed)
-    several += [f"{', '.join(open_)} can't tell"] * bool(open_)
-    return f"Of {len(gates.results)} gates, {'; '.join(several)}: all have to pass."
+    words = zip(("failed", "can't tell"), by_verdict.values(), strict=True)
+    several = [f"{len(names)} {said} ({', '.join(names)})" for said, names in words if names]
+    return f"Of {len(gates.results)} gates, which all have to pass, {' and '.join(several)}."
 
 
 def comparison_badge(

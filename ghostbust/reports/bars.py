@@ -18,6 +18,8 @@ from ghostbust.text import visible
 
 WIDTH = 400
 """as wide as a phone, so that text isn't scaled down there"""
+HEAD = 44
+"""above the bars of a picture that stands alone: its title, and what is compared"""
 LEFT, RIGHT = 52, 124
 """margins for the names of the groups and for the figures"""
 BAR, BETWEEN, GROUP = 13, 3, 14
@@ -27,12 +29,13 @@ STYLES = 3
 
 
 def bars_svg(chart: BarChart, *, standalone: bool = False) -> str:
-    """The chart as an SVG element; ``standalone``: with its styles, for a file of its own.
+    """The chart as an SVG element; ``standalone``: with title, legend and styles, for a file.
 
     Figures that aren't defined have a dash and no bar.
     """
     step = BAR + BETWEEN
-    height = sum(len(group.figures) * step + GROUP for group in chart.groups) or GROUP
+    head = HEAD if standalone else 0
+    height = head + (sum(len(group.figures) * step + GROUP for group in chart.groups) or GROUP)
     ends = [
         end
         for group in chart.groups
@@ -56,8 +59,19 @@ def bars_svg(chart: BarChart, *, standalone: bool = False) -> str:
         for number, one in enumerate(group.figures):
             lines += _bar(one, top + number * step, number % STYLES, most, chart.is_share)
         top += len(group.figures) * step + GROUP
-    lines.append(f'<line class="zero" x1="{LEFT}" x2="{LEFT}" y1="0" y2="{height}"/>')
+    lines.append(f'<line class="zero" x1="{LEFT}" x2="{LEFT}" y1="{head}" y2="{height}"/>')
     return "\n".join([*lines, "</svg>"])
+
+
+def _head(chart: BarChart) -> Iterator[str]:
+    style = files("ghostbust.reports").joinpath("bars.css").read_text("utf-8")
+    yield f"<style>{style}</style>"
+    yield f'<text class="group" x="0" y="14">{_text(chart.title)}: {_text(chart.aim)}</text>'
+    across = WIDTH / len(chart.series)
+    for number, name in enumerate(chart.series):
+        x = number * across
+        yield f'<rect class="b{number % STYLES}" x="{x:g}" y="25" width="14" height="10"/>'
+        yield f'<text x="{x + 20:g}" y="34">{_text(name)}</text>'
 
 
 def _bar(one: Estimate, top: float, style: int, most: float, is_share: bool) -> Iterator[str]:

@@ -199,15 +199,14 @@ def gate_runs(store: Store, one: Round) -> dict[str, Run]:
 def _round_lead(
     one: Round, figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
 ) -> list[str]:
-    lead = [f"The round is {one.state}{f': {one.reason}' if one.reason else ''}."]
-    if pairs:
-        (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
-        lead.append(
-            f"On held-out prompts the rate went from {shown(before[0].rate)} to"
-            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}."
-            f" {_said_names(whole, 'the base')}"
-        )
-    return lead
+    if not pairs:
+        return [f"The round is {one.state}{f': {one.reason}' if one.reason else ''}."]
+    (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
+    return [
+        f"On held-out prompts the rate went from {shown(before[0].rate)} to"
+        f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}."
+        f" {_said_names(whole, 'the base')}"
+    ]
 
 
 def _said_names(whole: Paired, first: str) -> str:
@@ -466,6 +465,17 @@ def _claimed_table(alarms: Sequence[Alarm], *, reveal: bool) -> Table:
     return Table("claimed names", tuple(rows), (note,) if rows else ())
 
 
+def _made_by(provenance: Sequence[Table]) -> str:
+    """What made the figures, in a line; the tables have all of it."""
+    wanted = ("model", "models", "seed", "registry snapshots", "ghostbust")
+    found: dict[str, dict[str, None]] = {}
+    for table in provenance:
+        for row in table.rows:
+            if row["what"] in wanted and row["value"] is not None:
+                found.setdefault(str(row["what"]), {})[str(row["value"])] = None
+    return "; ".join(f"{what}: {', '.join(values)}" for what, values in found.items()) + "."
+
+
 def _report(
     title: str,
     badge: Badge | None,
@@ -484,7 +494,7 @@ def _report(
         ReportPart(
             "provenance",
             "Provenance",
-            (),
+            (_made_by(provenance),),
             tuple(provenance),
             folded=frozenset(table.title for table in provenance),
         ),

@@ -64,7 +64,8 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "visible": lambda text: visible(str(text)), "shown": _shown, "when": when, "lines": _lines_of,
+        "visible": lambda text: visible(str(text)), "shown": _shown, "when": when,
+        "lines": _lines_of,
     }  # fmt: skip
     environment.globals |= {
         "columns": _columns, "style": _style, "drawing": drawing, "bars_svg": _bars, "signs": SIGNS,
@@ -125,8 +126,8 @@ _LINKED = re.compile(r"://|www\.|@|mailto:|xmpp:", re.I)
 def as_markdown(report: Report) -> str:
     """GitHub's Markdown, which other readers know, too; ends with a newline.
 
-    Plots are left out: the tables have their figures. So are answers. Text that others wrote stands in code spans,
-    where nothing is a link, a mention, HTML or a picture.
+    Plots are left out: the tables have their figures. So are answers. Text that others wrote stands
+    in code spans, where nothing is a link, a mention, HTML or a picture.
     """
     return "\n".join(_lines(report)) + "\n"
 
