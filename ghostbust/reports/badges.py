@@ -172,12 +172,13 @@ def run_badge(run: Run, figures: Sequence[Rates]) -> Badge | None:
     head, _, reach = rate.partition(" (")
     return Badge(
         "plain",
-        f"{head} of the packages it names don't exist",
+        f"{head} of the packages it names are invented",
         (
             BadgeFact(
                 "What was measured?",
                 f"{whole.counts.answers:,} answers",
-                f"{run.spec.model} with {_called(run.spec.adapter).lower()}.",
+                f"{run.spec.model}, "
+                + (f"with the adapter {run.spec.adapter}." if run.spec.adapter else "no adapter."),
             ),
             BadgeFact(
                 "How much does it invent?",

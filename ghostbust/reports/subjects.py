@@ -64,6 +64,7 @@ GATES_SAY = (
     " promotes, and what can't tell is INCONCLUSIVE. The interval is that of the quantity that the"
     " reason names."
 )
+GATES_FOLDED = "Whether each round's candidate may serve; `rounds` above has what came of it."
 NO_PAIRS: Mapping[str, Sequence[Paired]] = MappingProxyType({})
 NO_MEASUREMENT = "The store has no run of the base and the candidate on the same prompts."
 
@@ -296,6 +297,7 @@ def comparison_report(
             ReportPart(
                 "gates", "Gates", (compared if gates else "No gate was run.",),
                 tuple(gates_table(f"gates of {name}", report) for name, report in gates.items()),
+                folded=frozenset(f"gates of {name}" for name in gates),
             ),
             names_part(
                 store, every, _shared_names(of_each, every, reveal=reveal),
@@ -401,8 +403,9 @@ def period_report(
             history_part([point for point in store.runs.rates(-1) if point.run_id in ids]),
             ReportPart("rounds", "Rounds", (), (_rounds_table(rounds),)),
             ReportPart(
-                "gates", "Gates", () if gates else ("No gate was run.",),
+                "gates", "Gates", (GATES_FOLDED if gates else "No gate was run.",),
                 tuple(gates_table(f"gates of round {n}", report) for n, report in gates.items()),
+                folded=frozenset(f"gates of round {n}" for n in gates),
             ),
             ReportPart("moves", "What served", (), (_moves_table(moves),)),
             ReportPart(

@@ -181,18 +181,23 @@ def bars_of(models: Mapping[str, Sequence[Rates]]) -> tuple[BarChart, ...]:
         )
         return BarChart(title, aim, names, groups, is_share=figure is _rate)
 
-    made = [chart("Invented, of the packages it names", "less is better", _rate)]
-    if all(one[c].supported is not None for one in by_context for c in contexts):
-        made.append(
+    rate = chart("Invented, of the packages it names", "less is better", _rate)
+    if len(names) == 1:
+        return (
+            rate,
             chart(
-                f"Names that {names[0]} supports, per answer", "should stay as it is",
-                lambda one: one.supported,
-            )
-        )  # fmt: skip
-    else:
-        made.append(chart("Real names per answer", "none says nothing", lambda one: one.volume))
-    made.append(chart("All names per answer", "should not rise", lambda one: one.all_names))
-    return tuple(made)
+                "Real names per answer", "without them a rate says little", lambda one: one.volume
+            ),
+            chart("All names per answer", "real, invented and unknown", lambda one: one.all_names),
+        )
+    return (
+        rate,
+        chart(
+            f"Names that {names[0]} supports, per answer", "should stay as it is",
+            lambda one: one.supported,
+        ),
+        chart("All names per answer", "should not rise", lambda one: one.all_names),
+    )  # fmt: skip
 
 
 def _rate(one: Rates) -> Estimate:

@@ -70,6 +70,7 @@ def _template() -> Template:
     environment.globals |= {
         "columns": _columns, "style": _style, "drawing": drawing, "bars_svg": _bars, "signs": SIGNS,
         "marks": MARKS, "light_of": light_of, "words": WORDS, "summary": _summary,
+        "is_folded": _is_folded,
     }  # fmt: skip
     return environment.get_template("report.html.j2")
 
@@ -87,6 +88,12 @@ def _summary(part: ReportPart) -> str:
         if table.title in part.folded
     ]
     return f"Show {', '.join([*plots, *tables])}"
+
+
+def _is_folded(part: ReportPart) -> bool:
+    """Whether all of the part is folded away, so that there is nothing to print."""
+    seen = {one.title for one in (*part.tables, *part.charts)} - part.folded
+    return not (seen or part.text or part.bars or part.lights or part.pairs)
 
 
 def _lines_of(text: str) -> str:
