@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ghostbust.records import Answer, Judged
 
 WHY = {
-    "load": "the language model, on this machine; nothing is sent anywhere",
+    "load": "the language model, on this machine",
     "sweep": "it writes code and recommends packages, and each name is looked up in the registry",
     "ask the candidate": "the trained model answers what the base answered",
     "ask": "tasks that never train: they tell whether what was learnt holds elsewhere",

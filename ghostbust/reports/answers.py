@@ -137,6 +137,9 @@ def _window(answer: Answer) -> tuple[int, int]:
     top = 0 if len(starts) <= LINES and len(text) <= CHARACTERS else max(0, line - ABOVE)
     start = starts[top]
     end = starts[top + LINES] - 1 if top + LINES < len(starts) else len(text)
+    if first - start > CHARACTERS // 2:
+        blank = re.search(r"\s", text[first - CHARACTERS // 2 : first])
+        start = first if blank is None else first - CHARACTERS // 2 + blank.end()
     if end - start > CHARACTERS:
         # No name is cut in two, since its first half would not be recognised.
         blanks = [match.start() for match in re.finditer(r"\s", text[start : start + CHARACTERS])]
