@@ -1,7 +1,8 @@
 """A few answers of two models to the same prompts, with the packages in them marked.
 
-No invented name of the runs is left in what a page shows, wherever it stands: in the answer, in
-the prompt, in prose or in code. Only single words that the shipped tasks use (models invent
+No invented name of the runs or of the ledger is left in what a page shows, wherever it stands: in
+the answer, in the prompt, in prose or in code. A name that was never looked up isn't known, so it
+stays. Only single words that the shipped tasks use (models invent
 ``python`` and ``packages``, too) stay where they don't name a package: they are no secret, and no
 prompt could be read without them. Prompts of users are never shown.
 """
@@ -54,7 +55,11 @@ def pairs_of(
         for key, one in first.items()
         if NameCounts.of_answer(one).invented and all(key in other for other in others)
     )
-    hidden = None if reveal else frozenset(invented)
+    hidden = None
+    if not reveal:
+        # also what only other runs found: a text may spell a name where these runs read none
+        ledger = store.ledger.hallucinations(limit=-1)
+        hidden = frozenset(invented).union(one.name for one in ledger)
     return tuple(
         _pair({name: side[key] for name, side in zip(runs, (first, *others), strict=True)}, hidden)
         for key in _chosen(keys, {key: first[key].sample.prompt.context for key in keys})

@@ -90,6 +90,21 @@ def test_no_spelling_of_an_invented_name_is_left(pairs: PairsOf) -> None:
     ]  # fmt: skip
 
 
+def test_what_only_another_run_found_is_hidden_too(home: Home, pairs: PairsOf) -> None:
+    with Store.open(home.database) as store:
+        other = answer(
+            replace(PROMPT, text="other"), "zz-lantern", {"zz-lantern": Verdict.ABSENT}, None
+        )
+        run_id = store.runs.start(RunSpec(RunKind.SWEEP, "m", None, 0))
+        store.answers.add(run_id, [other])
+        store.runs.finish(run_id, RunStatus.DONE, measure([other]))
+    text = f"{NAME}, or zz-lantern"
+    (pair,) = pairs(
+        [answer(PROMPT, text, {NAME: Verdict.ABSENT}, None)], [answer(PROMPT, "", {}, "new")]
+    )
+    assert "lantern" not in said(pair)
+
+
 def test_a_report_that_reveals_shows_them(pairs: PairsOf) -> None:
     base = [answer(PROMPT, TEXT, {NAME: Verdict.ABSENT}, None)]
     (shown,) = pairs(base, [answer(PROMPT, "none", {}, "new")], reveal=True)
