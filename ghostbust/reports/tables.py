@@ -215,7 +215,7 @@ def names_part(
     """The invented names, folded away below those that come back most, and their domains."""
     known = {(one.ecosystem, one.name) for one in tallies}
     ranked = store.ledger.hallucinations(order=NameOrder.REPEATS, limit=RANKED)
-    back = tuple(
+    back: tuple[dict[str, object], ...] = tuple(
         {
             "name": shown_name(one.name, reveal=reveal),
             "verdict": str(one.verdict),
@@ -223,7 +223,7 @@ def names_part(
         }
         for one in [one for one in ranked if one.came_back and (one.ecosystem, one.name) in known]
     )[:TOP]
-    domains = tuple(
+    domains: tuple[dict[str, object], ...] = tuple(
         {
             "domain": Quoted(one.domain or "not known"),
             "names": one.names,

@@ -92,7 +92,8 @@ def _summary(part: ReportPart) -> str:
 
 def _is_folded(part: ReportPart) -> bool:
     """Whether all of the part is folded away, so that there is nothing to print."""
-    seen = {one.title for one in (*part.tables, *part.charts)} - part.folded
+    titles = {one.title for one in part.tables} | {one.title for one in part.charts}
+    seen = titles - part.folded
     return not (seen or part.text or part.bars or part.lights or part.pairs)
 
 

@@ -209,7 +209,12 @@ def test_the_demo_ends_with_one_truthful_document(
     small = DemoSize(train_tasks=14, holdout_tasks=11)
     monkeypatch.setattr("ghostbust.loop.demo.run_demo", partial(run_demo, size=small))
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+
+    def open_it(address: str) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", open_it)
     ended = run("demo", "--model", talking_model_dir, "--json", "--seed", 1, "--open")
     told = document(ended)
     page = home.with_name(f"{home.name}.html")

@@ -108,8 +108,8 @@ async def test_what_a_screen_reader_hears(
             picture = page.get_by_role("img", name=f"{chart.description} The table below")
             assert await picture.count() == 1
         bars = [chart for part in report.parts for chart in part.bars]
-        for chart in bars:
-            assert await page.get_by_role("img", name=described(chart), exact=True).count() == 1
+        for drawn in bars:
+            assert await page.get_by_role("img", name=described(drawn), exact=True).count() == 1
         assert await page.get_by_role("img").count() == len(charts) + len(bars)
 
 
