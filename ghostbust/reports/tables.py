@@ -215,14 +215,15 @@ def names_part(
     """The invented names, folded away below those that come back most, and their domains."""
     known = {(one.ecosystem, one.name) for one in tallies}
     ranked = store.ledger.hallucinations(order=NameOrder.REPEATS, limit=RANKED)
+    kept = [one for one in ranked if one.came_back and (one.ecosystem, one.name) in known]
     back: tuple[dict[str, object], ...] = tuple(
         {
             "name": shown_name(one.name, reveal=reveal),
             "verdict": str(one.verdict),
             "came back": came_back(one),
         }
-        for one in [one for one in ranked if one.came_back and (one.ecosystem, one.name) in known]
-    )[:TOP]
+        for one in kept[:TOP]
+    )
     domains: tuple[dict[str, object], ...] = tuple(
         {
             "domain": Quoted(one.domain or "not known"),
