@@ -25,6 +25,14 @@ def seconds_of(every: str) -> float | None:
     return seconds
 
 
+def in_words(seconds: float) -> str:
+    """A duration for people: ``40 s``, ``12 min``, ``1 h 05 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WINDOW: Final = re.compile(r"(?:([a-z,-]+) )?(\d\d):(\d\d)-(\d\d):(\d\d)", re.I)
 _DAY_MINUTES: Final = 24 * 60

@@ -14,6 +14,7 @@ from ghostbust.loop.round import RoundOutcome, run_round
 from ghostbust.loop.round_steps import RoundPlan
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
+from ghostbust.loop.watch import Found
 from ghostbust.prompts import seed_tasks, split
 from ghostbust.store.runs import RunKind
 
@@ -34,9 +35,16 @@ FULL = DemoSize()
 
 
 def run_demo(
-    session: Session, seed: int, listener: Listener, size: DemoSize = FULL
+    session: Session,
+    seed: int,
+    listener: Listener,
+    size: DemoSize = FULL,
+    found: Found | None = None,
 ) -> RoundOutcome:
-    """Sweeps, then does a round: gates, promotion if they pass, the candidate on held-out tasks."""
+    """Sweeps, then does a round: gates, promotion if they pass, the candidate on held-out tasks.
+
+    ``found`` is called with the sweep's answers as they come.
+    """
     training = training_settings(session.config, seed)
     listener.begin(f"load {session.config.model.name}")
     base = session.load_local()
@@ -47,7 +55,8 @@ def run_demo(
     watch = session.watcher(base, swept, listener, weights=False)
 
     listener.begin(f"sweep {size.train_tasks} tasks for inventions")
-    run_id = watch.tasks(train[: size.train_tasks], RunKind.DEMO).run_id
+    sweep = replace(watch, found=found)
+    run_id = sweep.tasks(train[: size.train_tasks], RunKind.DEMO).run_id
     listener.begin(f"ask {size.holdout_tasks} held-out tasks")
     before = replace(watch, settings=measured).tasks(holdout[: size.holdout_tasks], RunKind.DEMO)
     plan = RoundPlan(session, measured, training, listener, benchmark, train_run=run_id)

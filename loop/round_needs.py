@@ -20,6 +20,7 @@ from ghostbust.records import Context
 from ghostbust.store.rounds import Round, RoundState
 from ghostbust.store.runs import RunKind, RunStatus
 from ghostbust.store.store import Store
+from ghostbust.times import in_words
 from ghostbust.unlearners.sets import FEWEST_PROBES
 
 SETTLED: Final = (RoundState.GATED, RoundState.CANARY)
@@ -139,8 +140,3 @@ def _canaries(config: Config) -> int:
         return 0
     prompts = config.canary.forget + min(config.canary.general, len(GENERAL))
     return 2 * (len(publish.replicas) or servers) * prompts
-
-
-def in_words(seconds: float) -> str:
-    """A duration for people."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

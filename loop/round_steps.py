@@ -14,7 +14,6 @@ from ghostbust.loop.gating import BothAnswers, Gates, run_gates
 from ghostbust.loop.probe import VolumeProbe
 from ghostbust.loop.promote import let_serve
 from ghostbust.loop.publish import Publishing, bring_up, make_publishing
-from ghostbust.loop.round_needs import in_words
 from ghostbust.loop.session import Session
 from ghostbust.loop.signals import Listener
 from ghostbust.loop.trainer import train_by_command
@@ -34,6 +33,7 @@ from ghostbust.samplers.interface import SamplingSettings
 from ghostbust.samplers.local import LocalSampler
 from ghostbust.store.rounds import RoundState, sets_id
 from ghostbust.store.runs import RunKind
+from ghostbust.times import in_words
 from ghostbust.unlearners.checkpoint import clear_checkpoint
 from ghostbust.unlearners.methods import method_named
 from ghostbust.unlearners.processes import Processes

@@ -29,6 +29,8 @@ LOG_EVERY = 16
 
 Progress = Callable[[int, int], None]
 """called with how many answers are logged, and how many this stage of the run will have"""
+Found = Callable[[Sequence[Answer]], None]
+"""called with answers as they are logged; not with those that an earlier process logged"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Watcher:
     progress: Progress | None = None
     made_by: Mapping[str, object] = field(default_factory=dict)
     """what else distinguishes this run from others, such as a hash of the weights; JSON values"""
+    found: Found | None = None
 
     def prompts(self, prompts: Sequence[Prompt], kind: RunKind, *, reuse: bool = False) -> Watched:
         """One run over the prompts. ``reuse``: a finished run of the same takes its place."""
@@ -124,6 +127,8 @@ class Watcher:
             judged = look_up(samples, named, self.judge)
             self.store.answers.add(run_id, judged)
             answers += judged
+            if self.found is not None:
+                self.found(judged)
             if self.progress is not None:
                 self.progress(len(answers), self.settings.samples_per_prompt * len(asked))
         return answers

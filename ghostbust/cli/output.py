@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from ghostbust.documents import json_text
 from ghostbust.text import visible
+from ghostbust.times import in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,10 +112,19 @@ def _console(*, stderr: bool, quiet: bool) -> Console:
     return console
 
 
-class Stages:
-    """Progress on standard error, a line for each stage: a terminal gets bars, a log gets lines."""
+LOG_EVERY_S = 60.0
+"""between two lines on the same stage where standard error is no terminal"""
 
-    def __init__(self, output: Output) -> None:
+
+class Stages:
+    """Progress on standard error: a terminal gets a bar, a log gets lines.
+
+    A stage that is over leaves a line on a terminal. In a log each stage has a line when it begins,
+    and one a minute that says how far it is and about how long it still takes.
+    """
+
+    def __init__(self, output: Output, now: Callable[[], float] = time.monotonic) -> None:
+        """``now``: a clock in seconds."""
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -125,6 +136,7 @@ class Stages:
         )
 
         self._output = output
+        self._now = now
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -137,6 +149,10 @@ class Stages:
             disable=not output.aside.is_terminal,
         )
         self._stage: TaskID | None = None
+        self._what = ""
+        self._began = self._logged = 0.0
+        self._first: tuple[int, float] | None = None
+        """what was done when the stage first told, and when that was; None before"""
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -147,19 +163,46 @@ class Stages:
 
     def begin(self, what: str) -> None:
         """The next stage. How long it is, `advance` says first; the stage before is complete."""
-        if self._stage is not None:
-            done = self._bars.tasks[self._stage].completed or 1
-            self._bars.update(self._stage, total=done, completed=done)
+        self._end()
+        self._what, self._began, self._first = what, self._now(), None
+        self._logged = self._began
         self._stage = self._bars.add_task(visible(what), total=None, rate="")
         if not self._output.aside.is_terminal:
             self._output.aside.print(cell(what))
 
+    def _end(self) -> None:
+        """Puts a line in the place of the bar of the stage that is over."""
+        if self._stage is None:
+            return
+        done = round(self._bars.tasks[-1].completed)
+        self._bars.remove_task(self._stage)
+        if self._output.aside.is_terminal:
+            took = in_words(self._now() - self._began)
+            many = f", {done:,} of {done:,}" if done else ""
+            self._output.aside.print(cell(f"✓ {self._what}{many} ({took})"), soft_wrap=True)
+
     def advance(self, done: int, total: int) -> None:
         """How far the stage is."""
-        if self._stage is not None:
-            speed = self._bars.tasks[self._stage].speed
-            rate = f"{speed:.1f}/s" if speed else ""
-            self._bars.update(self._stage, completed=done, total=total, rate=rate)
+        if self._stage is None:
+            return
+        speed = self._bars.tasks[-1].speed
+        rate = f"{speed:.1f}/s" if speed else ""
+        self._bars.update(self._stage, completed=done, total=total, rate=rate)
+        self._log(done, total)
+
+    def _log(self, done: int, total: int) -> None:
+        """A line a minute where there is no bar; nothing where the stage ends here."""
+        now = self._now()
+        if self._first is None:  # an earlier process may have done some
+            self._first = done, now
+        if self._output.aside.is_terminal or now - self._logged < LOG_EVERY_S or done >= total:
+            return
+        self._logged = now
+        first, at = self._first
+        left = ""
+        if done > first:
+            left = f", about {in_words((now - at) / (done - first) * (total - done))} left"
+        self._output.aside.print(cell(f"{self._what}: {done:,} of {total:,}{left}"), soft_wrap=True)
 
     def step(self, number: int, of: int, loss: float) -> None:
         """A training step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,9 @@ from ghostbust.cli.edge import ended_like_ctrl_c
 from ghostbust.cli.options import ModelOption, RegistryModeOption, RevealOption, SeedOption
 from ghostbust.cli.output import Output
 from ghostbust.cli.sweep import print_measurements
+from ghostbust.errors import UsageError
 from ghostbust.extras import need_local
+from ghostbust.files import write_whole
 from ghostbust.prompts import MOST_HOLDOUT
 from ghostbust.results import Unlearned, invented_names, round_document
 from ghostbust.system import need_linux, peak_memory_bytes
@@ -20,6 +23,7 @@ from ghostbust.text import redact
 
 if TYPE_CHECKING:
     from ghostbust.loop.round import RoundOutcome
+    from ghostbust.loop.session import Session
     from ghostbust.loop.watch import Watched
 
 
@@ -146,16 +150,21 @@ def demo(
     registry: RegistryModeOption = None,
     seed: SeedOption = 0,
     reveal: RevealOption = False,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the page on the round in the browser at the end.")
+    ] = False,
 ) -> None:
     """Sweep, round, gates, promotion and a second sweep, in a home folder of its own.
 
-    Exits with 0 when it came to its end, also where the gates turned the adapter down. Judges by
-    the snapshot unless --registry says otherwise.
+    Writes a page on the round beside that folder, demo.html. Exits with 0 when it came to its end,
+    also where the gates turned the adapter down. Judges by the snapshot unless --registry says
+    otherwise.
     """
     need_local("the demo")
     need_linux("the demo, whose gates run model-written code,")
     import platformdirs
 
+    from ghostbust.cli.story import Story
     from ghostbust.loop.demo import run_demo
 
     cli.home_path = cli.home_path or platformdirs.user_data_path("ghostbust") / "demo"
@@ -175,15 +184,41 @@ def demo(
     )
     kept = "what was sampled is kept; the same command goes on from there"
     with cli.session("demo", if_interrupted=kept) as (session, stages):
-        outcome = run_demo(session, seed, stages)
+        cli.output.note(
+            f"{settings.model.name} invents packages, learns not to, and has to prove it."
+            f" All of it is kept in {session.home.path}"
+        )
+        story = Story(stages, cli.output, reveal=reveal)
+        outcome = run_demo(session, seed, story, found=story.found)
+        page = _write_page(session, outcome.round_id, reveal=reveal)
     _print_demo(cli.output, outcome, reveal=reveal)
     print_round(cli.output, outcome, settings.gates.support)
+    cli.output.line(f"page: {page}")
+    if open_page:
+        import webbrowser
+
+        if not webbrowser.open(page.as_uri()):
+            cli.output.note("no browser could be opened")
     peak = peak_memory_bytes()
     cli.output.document(
         {"model": settings.model.name, "seed": seed, "registry": settings.registry.mode}
         | round_document(outcome)
+        | {"page": str(page)}
         | {"wall_s": cli.wall_s, "peak_rss_mb": None if peak is None else round(peak / 2**20)}
     )
+
+
+def _write_page(session: Session, round_id: int, *, reveal: bool) -> Path:
+    """The report of the round as a page beside the home folder, named like it."""
+    from ghostbust.records import utc_now
+    from ghostbust.reports.subjects import round_report
+    from ghostbust.reports.writers import as_html
+
+    home = session.home.path.absolute()
+    page = home.with_name(f"{home.name}.html")
+    report = round_report(session.store, round_id, reveal=reveal, now=utc_now())
+    write_whole(page, as_html(report), error=UsageError)
+    return page
 
 
 def _print_demo(output: Output, outcome: RoundOutcome, *, reveal: bool) -> None:

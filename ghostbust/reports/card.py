@@ -54,6 +54,7 @@ def model_card(store: Store, manifest: Manifest, kind: str, now: datetime) -> st
         }
     report = Report(
         title=manifest.name,
+        badge=None,
         lead=(
             "Changes to a language model that make it name fewer packages which don't exist.",
             "The licence is that of the base, and so are its uses and limits.",

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from ghostbust.evaluation.figures import Estimate, Table
-from ghostbust.records import Ecosystem, GateReport, Verdict
+from ghostbust.records import Context, Ecosystem, GateReport, GateVerdict, Verdict
+
+Light = Literal["good", "bad", "open", "plain"]
+"""shown, shown to be otherwise, can't tell, and no verdict at all"""
 
 
 class Quoted(str):
@@ -52,6 +56,82 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class BarGroup:
+    """The same figure of each series, in one context."""
+
+    name: str
+    figures: tuple[Estimate, ...]
+    """one for each series"""
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """One figure by context, a bar for each series. A table of the same part has it, too."""
+
+    title: str
+    aim: str
+    """which way is good, in a few words"""
+    series: tuple[str, ...]
+    """what is compared, in the order of the bars"""
+    groups: tuple[BarGroup, ...]
+    is_share: bool
+    """whether the figures are shares, shown in percent"""
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeFact:
+    """The short answer to one question of a reader."""
+
+    asks: str
+    figure: str
+    """the answer in a word or two"""
+    said: str
+    """the rest of it, a sentence"""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """What a reader learns in half a minute."""
+
+    light: Light
+    verdict: str
+    """one line"""
+    facts: tuple[BadgeFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GateLight:
+    """One gate of a round, at a glance."""
+
+    gate: Quoted
+    asks: str
+    """what it asks, for a reader who doesn't know it; empty for a gate of a plug-in"""
+    verdict: GateVerdict
+    said: Quoted
+    """what was shown"""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of an answer."""
+
+    text: Quoted
+    """redacted where it is a name that may be unregistered, unless the report reveals them"""
+    verdict: Verdict | None = None
+    """on the package that it names; None for text that names none"""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPair:
+    """Two models' answers to one prompt, as far as a page has room for them."""
+
+    context: Context
+    prompt: Quoted
+    answers: Mapping[str, tuple[Piece, ...]]
+    """by model, in the order in which they are compared"""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportPart:
     """One section of a report."""
 
@@ -62,6 +142,11 @@ class ReportPart:
     """paragraphs"""
     tables: tuple[Table, ...] = ()
     charts: tuple[Chart, ...] = ()
+    bars: tuple[BarChart, ...] = ()
+    lights: tuple[GateLight, ...] = ()
+    pairs: tuple[AnswerPair, ...] = ()
+    folded: frozenset[str] = frozenset()
+    """titles of tables and plots that the page shows when asked to"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +169,8 @@ class Report:
     """What the store says of one subject."""
 
     title: str
+    badge: Badge | None
+    """None where there is nothing to judge"""
     lead: tuple[str, ...]
     """the result, in sentences"""
     parts: tuple[ReportPart, ...]

@@ -6,13 +6,22 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations
+from types import MappingProxyType
 
 import ghostbust
 from ghostbust.errors import StoreError, UsageError
 from ghostbust.evaluation.figures import BASE, Table, shown
 from ghostbust.measure import said_unknown
 from ghostbust.records import GateReport, Promotion
-from ghostbust.reports.document import Quoted, Report, ReportPart
+from ghostbust.reports.answers import CHOSEN, pairs_of
+from ghostbust.reports.badges import (
+    comparison_badge,
+    lights_of,
+    period_badge,
+    round_badge,
+    run_badge,
+)
+from ghostbust.reports.document import Badge, Quoted, Report, ReportPart
 from ghostbust.reports.figures import (
     Paired,
     Rates,
@@ -27,12 +36,14 @@ from ghostbust.reports.figures import (
 from ghostbust.reports.tables import (
     METHOD,
     MOST_NAMES,
+    bars_of,
     facts_table,
     gates_table,
     history_part,
     loss_part,
     losses_of,
     names_of,
+    names_part,
     names_table,
     notes_on_names,
     paired_table,
@@ -53,6 +64,8 @@ GATES_SAY = (
     " promotes, and what can't tell is INCONCLUSIVE. The interval is that of the quantity that the"
     " reason names."
 )
+GATES_FOLDED = "Whether each round's candidate may serve; `rounds` above has what came of it."
+NO_PAIRS: Mapping[str, Sequence[Paired]] = MappingProxyType({})
 NO_MEASUREMENT = "The store has no run of the base and the candidate on the same prompts."
 
 
@@ -80,11 +93,12 @@ def run_report(store: Store, run_id: int, *, reveal: bool, now: datetime) -> Rep
     unfinished = f"The run is {run.status}, so these figures are of what it had logged."
     return _report(
         f"Run {run_id}: {model} on {run.spec.model}",
+        run_badge(run, figures),
         [lead] if run.status is RunStatus.DONE else [lead, unfinished],
         [
-            ReportPart("rates", "Rates", (), (rates_table({model: figures}, [run]),)),
-            ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
-            history_part(store.runs.rates(model=run.spec.model)),
+            _rates_part("", {model: figures} if figures else {}, [run]),
+            names_part(store, names, names_table(names, reveal=reveal), [run_id], reveal=reveal),
+            history_part(store.runs.rates(model=run.spec.model), fold=True),
         ],
         [facts_table("the run", run_facts(run))],
         names,
@@ -103,9 +117,12 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
     runs = gate_runs(store, one)
     figures = figures_together(store, runs)
     pairs: dict[str, list[Paired]] = {}
+    whole = None
     if len(runs) == 2:
         before, after = shared_tallies(store, runs).values()
-        pairs[" -> ".join(runs)] = compare(before, after, support_of(runs[BASE]))
+        paired = compare(before, after, support_of(runs[BASE]))
+        if paired:
+            pairs, whole = {" -> ".join(runs): paired}, paired[0]
     names = store.tallies.invented(run.id for run in runs.values())
     verdict = "The gates weren't run, so nothing may serve."
     if one.verdict is not None:
@@ -120,13 +137,35 @@ def round_report(store: Store, round_id: int, *, reveal: bool, now: datetime) ->
         }
     return _report(
         f"Round {round_id} on {one.model}",
+        round_badge(one, store.promotions.deployed(), gates, figures, whole),
         _round_lead(one, figures, pairs),
         [
-            ReportPart("gates", "Gates", (verdict,), (gates_table("gates", gates),)),
-            _rates_part(runs, figures, pairs),
-            ReportPart("names", "Invented names", (), (names_table(names, reveal=reveal),)),
+            _rates_part(
+                "Both answered the same held-out prompts, which never train."
+                if pairs
+                else NO_MEASUREMENT,
+                figures,
+                list(runs.values()),
+                pairs,
+            ),
+            ReportPart(
+                "gates",
+                "Gates",
+                (verdict,),
+                (gates_table("gates", gates),),
+                lights=lights_of(gates),
+                folded=frozenset({"gates"}),
+            ),
+            _answers_part(store, runs, names, reveal=reveal),
+            names_part(
+                store,
+                names,
+                names_table(names, reveal=reveal),
+                [run.id for run in runs.values()],
+                reveal=reveal,
+            ),
             loss_part(*losses_of(store, one)),
-            history_part(store.runs.rates(model=one.model)),
+            history_part(store.runs.rates(model=one.model), fold=True),
         ],
         [
             facts_table("the round", facts),
@@ -161,15 +200,14 @@ def gate_runs(store: Store, one: Round) -> dict[str, Run]:
 def _round_lead(
     one: Round, figures: Mapping[str, Sequence[Rates]], pairs: Mapping[str, Sequence[Paired]]
 ) -> list[str]:
-    lead = [f"The round is {one.state}{f': {one.reason}' if one.reason else ''}."]
-    if pairs:
-        (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
-        lead.append(
-            f"On held-out prompts the rate went from {shown(before[0].rate)} to"
-            f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}."
-            f" {_said_names(whole, 'the base')}"
-        )
-    return lead
+    if not pairs:
+        return [f"The round is {one.state}{f': {one.reason}' if one.reason else ''}."]
+    (whole, *_), (before, after) = next(iter(pairs.values())), figures.values()
+    return [
+        f"On held-out prompts the rate went from {shown(before[0].rate)} to"
+        f" {shown(after[0].rate)}, a drop of {shown(whole.drop)}."
+        f" {_said_names(whole, 'the base')}"
+    ]
 
 
 def _said_names(whole: Paired, first: str) -> str:
@@ -182,16 +220,30 @@ def _said_names(whole: Paired, first: str) -> str:
 
 
 def _rates_part(
-    runs: Mapping[str, Run],
+    text: str,
     figures: Mapping[str, Sequence[Rates]],
-    pairs: Mapping[str, Sequence[Paired]],
+    runs: Sequence[Run],
+    pairs: Mapping[str, Sequence[Paired]] = NO_PAIRS,
 ) -> ReportPart:
-    tables = [rates_table(figures, list(runs.values()))] if figures else []
-    text = NO_MEASUREMENT
+    tables = [rates_table(figures, runs)] if figures else []
     if pairs:
-        text = "Both answered the same held-out prompts, which never train."
         tables.append(paired_table(pairs))
-    return ReportPart("rates", "Rates", (text,), tuple(tables))
+    return ReportPart(
+        "rates",
+        "Rates",
+        (text,) if text else (),
+        tuple(tables),
+        bars=bars_of(figures),
+        folded=frozenset(table.title for table in tables),
+    )
+
+
+def _answers_part(
+    store: Store, runs: Mapping[str, Run], names: Sequence[NameTally], *, reveal: bool
+) -> ReportPart:
+    pairs = pairs_of(store, runs, [one.name for one in names], reveal=reveal)
+    text = CHOSEN if pairs else "No text of an answer with an invented name is stored for both."
+    return ReportPart("answers", "Answers", (text,), pairs=pairs)
 
 
 def comparison_report(
@@ -224,30 +276,34 @@ def comparison_report(
     of_each = {name: store.tallies.invented([run.id]) for name, run in runs.items()}
     reports = {name: store.rounds.gate_report(row.round_id) for name, row in rows.items()}
     gates = {name: report for name, report in reports.items() if report is not None}
+    model = next(iter(runs.values())).spec.model
     compared = "Each gate compared its adapter with the base, not with the other adapter."
     whole = pairs[f"{first} -> {second}"][0]
     low, high = whole.difference.low, whole.difference.high
     chance = "which chance alone could do" if low <= 0 <= high else "more than chance would do"
     return _report(
-        f"{first} beside {second} on {next(iter(runs.values())).spec.model}",
+        f"{first} beside {second} on {model}",
+        comparison_badge(model, first, second, figures, whole),
         [
             f"On the same prompts of {whole.families} families, {second}'s rate differs from"
             f" {first}'s by {shown(whole.difference)}, {chance}."
             f" {_said_names(whole, first)}"
         ],
         [
-            ReportPart(
-                "rates", "Rates", ("All answered the same prompts.",),
-                (rates_table(figures, list(runs.values())), paired_table(pairs)),
+            _rates_part("All answered the same prompts.", figures, list(runs.values()), pairs),
+            _answers_part(
+                store, {name: runs[name] for name in (first, second)}, every, reveal=reveal
             ),
             ReportPart(
                 "gates", "Gates", (compared if gates else "No gate was run.",),
                 tuple(gates_table(f"gates of {name}", report) for name, report in gates.items()),
+                folded=frozenset(f"gates of {name}" for name in gates),
             ),
-            ReportPart(
-                "names", "Invented names", (), (_shared_names(of_each, every, reveal=reveal),)
+            names_part(
+                store, every, _shared_names(of_each, every, reveal=reveal),
+                [run.id for run in runs.values()], reveal=reveal,
             ),
-            history_part(store.runs.rates(model=next(iter(runs.values())).spec.model)),
+            history_part(store.runs.rates(model=model), fold=True),
         ],
         [
             *(
@@ -338,6 +394,7 @@ def period_report(
     }
     return _report(
         f"From {since or 'the beginning'} to {until or 'the end'}",
+        period_badge(runs, rounds, names, len(new), alarms, store.promotions.deployed()),
         [
             f"Runs: {len(runs)}. Rounds: {len(rounds)}. Invented names: {len(names)}, for the"
             f" first time {len(new)}. Found registered by somebody since: {len(alarms)}."
@@ -346,14 +403,15 @@ def period_report(
             history_part([point for point in store.runs.rates(-1) if point.run_id in ids]),
             ReportPart("rounds", "Rounds", (), (_rounds_table(rounds),)),
             ReportPart(
-                "gates", "Gates", () if gates else ("No gate was run.",),
+                "gates", "Gates", (GATES_FOLDED if gates else "No gate was run.",),
                 tuple(gates_table(f"gates of round {n}", report) for n, report in gates.items()),
+                folded=frozenset(f"gates of round {n}" for n in gates),
             ),
             ReportPart("moves", "What served", (), (_moves_table(moves),)),
             ReportPart(
-                "names", "Invented names", (),
-                (_claimed_table(alarms, reveal=reveal), names_table(names, reveal=reveal)),
+                "claimed", "Claimed names", (), (_claimed_table(alarms, reveal=reveal),)
             ),
+            names_part(store, names, names_table(names, reveal=reveal), ids, reveal=reveal),
         ],
         [facts_table("the period", facts)],
         names,
@@ -410,8 +468,20 @@ def _claimed_table(alarms: Sequence[Alarm], *, reveal: bool) -> Table:
     return Table("claimed names", tuple(rows), (note,) if rows else ())
 
 
+def _made_by(provenance: Sequence[Table]) -> str:
+    """What made the figures, in a line; the tables have all of it."""
+    wanted = ("model", "models", "seed", "registry snapshots", "ghostbust")
+    found: dict[str, dict[str, None]] = {}
+    for table in provenance:
+        for row in table.rows:
+            if row["what"] in wanted and row["value"] is not None:
+                found.setdefault(str(row["what"]), {})[str(row["value"])] = None
+    return "; ".join(f"{what}: {', '.join(values)}" for what, values in found.items()) + "."
+
+
 def _report(
     title: str,
+    badge: Badge | None,
     lead: Sequence[str],
     parts: Sequence[ReportPart],
     provenance: Sequence[Table],
@@ -424,10 +494,17 @@ def _report(
     """The report, with what all of them end with: the method, and what made the figures."""
     ends = (
         ReportPart("method", "Method", METHOD),
-        ReportPart("provenance", "Provenance", (), tuple(provenance)),
+        ReportPart(
+            "provenance",
+            "Provenance",
+            (_made_by(provenance),),
+            tuple(provenance),
+            folded=frozenset(table.title for table in provenance),
+        ),
     )
     return Report(
         title=title,
+        badge=badge,
         lead=tuple(lead),
         parts=(*parts, *ends),
         names=names_of(names, reveal=reveal),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -12,16 +12,30 @@ from ghostbust.adapters import name_key, read_adapter
 from ghostbust.errors import ModelError
 from ghostbust.evaluation.figures import BASE, Estimate, Table
 from ghostbust.records import GateReport
-from ghostbust.reports.document import Chart, ChartCurve, CurvePoint, NamedIn, Quoted, ReportPart
-from ghostbust.reports.figures import Paired, Rates, said_older
+from ghostbust.reports.document import (
+    BarChart,
+    BarGroup,
+    Chart,
+    ChartCurve,
+    CurvePoint,
+    NamedIn,
+    Quoted,
+    ReportPart,
+)
+from ghostbust.reports.figures import UNDEFINED, Paired, Rates, said_older
+from ghostbust.store.names import NameOrder
 from ghostbust.store.rounds import Round
 from ghostbust.store.runs import RatePoint, Run, curve_names
 from ghostbust.store.store import Store
 from ghostbust.store.tallies import NameTally
-from ghostbust.text import redact
+from ghostbust.text import came_back, redact
 
 MOST_NAMES = 100
 """rows of a table of names"""
+TOP = 5
+"""names that come back most, and domains of most inventions"""
+RANKED = 2000
+"""names of the ledger among which those are looked for"""
 MOST_CURVES = 8
 """adapters and kinds of run in a plot, the newest; the table has all"""
 STRETCHES = 10
@@ -150,6 +164,89 @@ def gates_table(title: str, report: GateReport | None) -> Table:
     return Table(title, tuple(rows), tuple(notes))
 
 
+def bars_of(models: Mapping[str, Sequence[Rates]]) -> tuple[BarChart, ...]:
+    """By context: the rate, supported names where models are compared, and all names.
+
+    Only contexts in which every model has answers.
+    """
+    if not models:
+        return ()
+    by_context = [{one.context: one for one in several} for several in models.values()]
+    contexts = [c for c in by_context[0] if all(c in others for others in by_context)]
+    names = tuple(models)
+
+    def chart(title: str, aim: str, figure: Callable[[Rates], Estimate | None]) -> BarChart:
+        groups = tuple(
+            BarGroup(c, tuple(figure(one[c]) or UNDEFINED for one in by_context)) for c in contexts
+        )
+        return BarChart(title, aim, names, groups, is_share=figure is _rate)
+
+    rate = chart("Invented, of the packages it names", "less is better", _rate)
+    if len(names) == 1:
+        return (
+            rate,
+            chart(
+                "Real names per answer", "without them a rate says little", lambda one: one.volume
+            ),
+            chart("All names per answer", "real, invented and unknown", lambda one: one.all_names),
+        )
+    return (
+        rate,
+        chart(
+            f"Names that {names[0]} supports, per answer", "should stay as it is",
+            lambda one: one.supported,
+        ),
+        chart("All names per answer", "should not rise", lambda one: one.all_names),
+    )  # fmt: skip
+
+
+def _rate(one: Rates) -> Estimate:
+    return one.rate
+
+
+def names_part(
+    store: Store,
+    tallies: Sequence[NameTally],
+    table: Table,
+    run_ids: Iterable[int],
+    *,
+    reveal: bool,
+) -> ReportPart:
+    """The invented names, folded away below those that come back most, and their domains."""
+    known = {(one.ecosystem, one.name) for one in tallies}
+    ranked = store.ledger.hallucinations(order=NameOrder.REPEATS, limit=RANKED)
+    kept = [one for one in ranked if one.came_back and (one.ecosystem, one.name) in known]
+    back: tuple[dict[str, object], ...] = tuple(
+        {
+            "name": shown_name(one.name, reveal=reveal),
+            "verdict": str(one.verdict),
+            "came back": came_back(one),
+        }
+        for one in kept[:TOP]
+    )
+    domains: tuple[dict[str, object], ...] = tuple(
+        {
+            "domain": Quoted(one.domain or "not known"),
+            "names": one.names,
+            "answers with one": one.inventing,
+            "of": one.answers,
+        }
+        for one in store.tallies.domains(run_ids)[:TOP]
+    )
+    notes = (
+        "Of later answers of the base to prompts that had elicited it, those that named it again.",
+    )
+    tables = (Table("come back most", back, notes if back else ()), Table("by domain", domains))
+    text = f"{len(tallies):,} names, {sum(one.samples for one in tallies):,} times in an answer."
+    return ReportPart(
+        "names",
+        "Invented names",
+        (text,),
+        (*(tables if tallies else ()), table),
+        folded=frozenset({table.title}),
+    )
+
+
 def names_of(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[NamedIn, ...]:
     """The names as a report may show them."""
     return tuple(
@@ -197,8 +294,11 @@ def notes_on_names(tallies: Sequence[NameTally], *, reveal: bool) -> tuple[str, 
     return tuple(notes)
 
 
-def history_part(points: Sequence[RatePoint]) -> ReportPart:
-    """The rate over time by adapter and kind of run, and the volume beside it."""
+def history_part(points: Sequence[RatePoint], *, fold: bool = False) -> ReportPart:
+    """The rate over time by adapter and kind of run, and the volume beside it.
+
+    ``fold``: the page shows it when asked to, since the report is on something else.
+    """
     rows: list[dict[str, object]] = [
         {
             "run": point.run_id,
@@ -236,7 +336,8 @@ def history_part(points: Sequence[RatePoint]) -> ReportPart:
             ),
         )  # fmt: skip
     text = () if points else ("No run has come to its end yet.",)
-    return ReportPart("history", "Over time", text, (table,), charts)
+    titles = {table.title, *(chart.title for chart in charts if fold)} if rows else set()
+    return ReportPart("history", "Over time", text, (table,), charts, folded=frozenset(titles))
 
 
 def losses_of(store: Store, one: Round) -> tuple[list[float], str]:
@@ -281,7 +382,10 @@ def loss_part(losses: Sequence[float], missing: str) -> ReportPart:
     note = (
         "Loss of a step, in nats per answer; methods weigh it differently, so it doesn't compare."
     )
-    return ReportPart("training", "Training", (), (Table("loss", rows, (note,)),), (chart,))
+    table = Table("loss", rows, (note,))
+    return ReportPart(
+        "training", "Training", (), (table,), (chart,), folded=frozenset({table.title, chart.title})
+    )
 
 
 def _without_interval(value: float) -> Estimate:

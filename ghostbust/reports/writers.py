@@ -14,10 +14,14 @@ from functools import cache
 from io import StringIO
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from ghostbust.evaluation.figures import Estimate, Spread, Table, shown
+from ghostbust.records import Verdict
 from ghostbust.reports import drawing
-from ghostbust.reports.document import Quoted, Report, ReportPart
+from ghostbust.reports.badges import WORDS, light_of
+from ghostbust.reports.bars import bars_svg
+from ghostbust.reports.document import BarChart, Quoted, Report, ReportPart
 from ghostbust.reports.tables import when
 from ghostbust.text import no_formula, visible
 
@@ -29,6 +33,15 @@ VERDICTS = {
     "UNKNOWN": "open", "waiting": "open", "interrupted": "open",
 }  # fmt: skip
 """words that the page colours; each still says what it means"""
+SIGNS = {"good": "✓", "bad": "✗", "open": "?", "plain": "i"}
+"""in a light, so that its colour isn't all that it says"""
+MARKS = {
+    Verdict.REAL: ("good", "real"),
+    Verdict.ABSENT: ("bad", "invented"),
+    Verdict.SUSPECT: ("bad", "suspect"),
+    Verdict.UNKNOWN: ("open", "unknown"),
+}
+"""verdict on a name in an answer to its colour and word"""
 
 
 def as_html(report: Report) -> str:
@@ -52,9 +65,41 @@ def _template() -> Template:
     )
     environment.filters |= {
         "visible": lambda text: visible(str(text)), "shown": _shown, "when": when,
+        "lines": _lines_of,
     }  # fmt: skip
-    environment.globals |= {"columns": _columns, "style": _style, "drawing": drawing}
+    environment.globals |= {
+        "columns": _columns, "style": _style, "drawing": drawing, "bars_svg": _bars, "signs": SIGNS,
+        "marks": MARKS, "light_of": light_of, "words": WORDS, "summary": _summary,
+        "is_folded": _is_folded,
+    }  # fmt: skip
     return environment.get_template("report.html.j2")
+
+
+def _bars(chart: BarChart) -> Markup:
+    return Markup(bars_svg(chart))  # noqa: S704 (it escapes each text)
+
+
+def _summary(part: ReportPart) -> str:
+    """What is folded away in the part, in a line."""
+    plots = [chart.title for chart in part.charts if chart.title in part.folded]
+    tables = [
+        f"{table.title} ({len(table.rows)} rows)"
+        for table in part.tables
+        if table.title in part.folded
+    ]
+    return f"Show {', '.join([*plots, *tables])}"
+
+
+def _is_folded(part: ReportPart) -> bool:
+    """Whether all of the part is folded away, so that there is nothing to print."""
+    titles = {one.title for one in part.tables} | {one.title for one in part.charts}
+    seen = titles - part.folded
+    return not (seen or part.text or part.bars or part.lights or part.pairs)
+
+
+def _lines_of(text: str) -> str:
+    """A text of several lines, each made `visible`."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def _shown(value: object) -> str:
@@ -89,8 +134,8 @@ _LINKED = re.compile(r"://|www\.|@|mailto:|xmpp:", re.I)
 def as_markdown(report: Report) -> str:
     """GitHub's Markdown, which other readers know, too; ends with a newline.
 
-    Plots are left out: the tables have their figures. Text that others wrote stands in code spans,
-    where nothing is a link, a mention, HTML or a picture.
+    Plots are left out: the tables have their figures. So are answers. Text that others wrote stands
+    in code spans, where nothing is a link, a mention, HTML or a picture.
     """
     return "\n".join(_lines(report)) + "\n"
 
@@ -111,6 +156,10 @@ def prose(text: str) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"# {prose(report.title)}"
+    if report.badge is not None:
+        yield from ("", f"**{prose(report.badge.verdict)}**", "")
+        for fact in report.badge.facts:
+            yield f"- {prose(fact.asks)} **{prose(fact.figure)}**: {prose(fact.said)}"
     for said in report.lead:
         yield from ("", prose(said))
     for part in report.parts:

@@ -58,6 +58,19 @@ class NameTally:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainTally:
+    """What answers to prompts of one domain invented."""
+
+    domain: str
+    """empty where it isn't known"""
+    names: int
+    """different invented names"""
+    inventing: int
+    """answers with at least one of them"""
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredTally:
     """A name that a registry has, with how often it was named."""
 
@@ -149,6 +162,24 @@ class Tallies(StoreNoun):
             (json.dumps(sorted(set(run_ids))),),
         )
         return [decode(NameTally, row, contexts=_contexts(row)) for row in rows]
+
+    def domains(self, run_ids: Iterable[int]) -> list[DomainTally]:
+        """What these runs invented by domain, most answers with an invention first."""
+        invented = "v.verdict IN ('ABSENT', 'SUSPECT')"
+        return self._connection.read(
+            DomainTally,
+            "SELECT p.domain,"
+            f" count(DISTINCT CASE WHEN {invented} THEN v.ecosystem || ' ' || v.name END) AS names,"
+            f" count(DISTINCT CASE WHEN {invented} THEN r.run_id || ' ' || r.sample_id END)"
+            " AS inventing, count(DISTINCT r.run_id || ' ' || r.sample_id) AS answers"
+            " FROM run_samples r JOIN samples s ON s.id = r.sample_id"
+            " JOIN prompts p ON p.id = s.prompt_id"
+            " LEFT JOIN refs f ON f.sample_id = r.sample_id AND f.judgement = r.judgement"
+            " LEFT JOIN verdicts v ON v.id = f.verdict_id"
+            " WHERE r.run_id IN (SELECT value FROM json_each(?))"
+            " GROUP BY p.domain HAVING inventing ORDER BY inventing DESC, p.domain",
+            (json.dumps(sorted(set(run_ids))),),
+        )
 
     def contexts(self) -> dict[tuple[Ecosystem, str], tuple[str, ...]]:
         """For each name of the ledger, the contexts in which it was invented, sorted."""

@@ -147,9 +147,24 @@ def test_a_terminal_gets_bars_with_counts_and_the_loss() -> None:
         stages.step(3, 4, 1.234)
     shown = drawn.getvalue()
     assert "ask 3 tasks" in shown
-    assert "16/16" in shown  # a stage that is over is shown as whole
+    assert "✓ ask 3 tasks, 16 of 16 (0 s)" in shown  # a stage that is over is shown as whole
     assert "3/4" in shown
     assert "loss 1.23" in shown
+
+
+def test_a_log_gets_a_line_a_minute_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    """What an earlier process had done says nothing of the pace."""
+    told = ((30.0, 100), (59.0, 110), (90.0, 120), (100.0, 125), (151.0, 160), (300.0, 400))
+    times = iter([0.0, *(at for at, _ in told)])
+    with Stages(Output(), now=lambda: next(times)) as stages:
+        stages.begin("ask")
+        for _, done in told:
+            stages.advance(done, 400)
+    assert capsys.readouterr().err.splitlines() == [
+        "ask",
+        "ask: 120 of 400, about 14 min left",
+        "ask: 160 of 400, about 8 min left",
+    ]
 
 
 def fail_in(stages: Stages) -> None:

@@ -13,8 +13,9 @@ import pytest
 from typer.testing import Result
 
 from ghostbust.adapters import read_adapter
-from ghostbust.cli.output import Output
+from ghostbust.cli.output import Output, Stages
 from ghostbust.cli.rounds import _print_demo, print_round
+from ghostbust.cli.story import MOST_TOLD, WHY, Story
 from ghostbust.loop.demo import DemoSize, run_demo
 from ghostbust.loop.round import RoundOutcome
 from ghostbust.loop.watch import Watched
@@ -40,6 +41,7 @@ from ghostbust.records import (
 from ghostbust.results import round_document
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.store import Store
+from ghostbust.text import redact
 from tests.cli.reading import document, one_line
 
 if TYPE_CHECKING:
@@ -206,10 +208,33 @@ def test_the_demo_ends_with_one_truthful_document(
 ) -> None:
     small = DemoSize(train_tasks=14, holdout_tasks=11)
     monkeypatch.setattr("ghostbust.loop.demo.run_demo", partial(run_demo, size=small))
-    told = document(run("demo", "--model", talking_model_dir, "--json", "--seed", 1))
+    opened: list[str] = []
+
+    def open_it(address: str) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", open_it)
+    ended = run("demo", "--model", talking_model_dir, "--json", "--seed", 1, "--open")
+    told = document(ended)
+    page = home.with_name(f"{home.name}.html")
+    assert (told["page"], opened) == (str(page), [page.as_uri()])
+    with Store.open(home / "ghostbust.db") as store:
+        names = [one.name for one in store.ledger.hallucinations(limit=1000)]
+    # A log and the page may leave the machine: no name is in them that somebody could register.
+    long = [name for name in names if len(name) > 5]
+    assert long
+    assert not [name for name in long if name in ended.stderr or name in page.read_text("utf-8")]
+    assert f"✗ {redact(names[0])[:2]}" in ended.stderr
+    steps = [
+        line for line in ended.stderr.splitlines() if re.match("load|sweep|ask|sel|tr|gate", line)
+    ]
+    assert len(steps) >= 8
+    for step in steps:
+        assert any(step.startswith(start) for start in WHY), step
     assert set(told) == {
         "model", "seed", "registry", "round", "adapter", "path", "before", "after", "gate",
-        "promoted", "wall_s", "peak_rss_mb",
+        "promoted", "page", "wall_s", "peak_rss_mb",
     }  # fmt: skip
     assert (told["model"], told["seed"]) == (str(talking_model_dir), 1)
     assert told["registry"] == "snapshot"
@@ -237,6 +262,24 @@ def watched(*names: str) -> Watched:
         sample = Sample(prompt, name, "m", None, 0, 0, 0.7, False, 3)
         made.append(Answer(sample, (Judged(ref, lookup),)))
     return Watched(1, tuple(made), measure(made))
+
+
+def test_inventions_are_told_once_each_and_not_all_of_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In full with the line that names them, where they may be shown."""
+    answers = watched("fastcsv-x", "fastcsv-x", *(f"quux-{n}" for n in range(20))).answers
+    for reveal in (True, False):
+        output = Output()
+        with Stages(output) as stages:
+            story = Story(stages, output, reveal=reveal)
+            story.found(answers[:3])
+            story.found(answers[3:])
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == MOST_TOLD + 1
+        whole = "  ✗ fastcsv-x: ABSENT, not-registered. It wrote: fastcsv-x"
+        assert lines[0] == (whole if reveal else "  ✗ fas…(9): ABSENT, not-registered")
+        assert "others" in lines[-1]
 
 
 def test_names_that_look_alike_when_shortened_are_counted_apart(

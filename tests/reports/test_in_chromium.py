@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 
+from ghostbust.reports.bars import described
 from ghostbust.reports.document import Report
 from ghostbust.reports.tables import history_part
 from ghostbust.reports.writers import as_html
 from ghostbust.store.store import Store
-from tests.browser import open_browser, open_page
+from tests.browser import Watched, open_browser, open_page
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -43,6 +46,8 @@ async def test_a_report_in_every_width_light_and_dark(
             async with open_page(browser, width, 900, scheme) as watched:
                 await watched.page.goto(address)
                 assert await watched.flaws() == {}, (scheme, width)
+                await unfold(watched)
+                assert await watched.flaws() == {}, (scheme, width, "unfolded")
                 assert watched.said == []
                 assert [a for a in watched.asked if not a.startswith((address, "data:"))] == []
 
@@ -70,13 +75,21 @@ async def test_what_a_screen_reader_hears(
         await page.goto(_written(report, tmp_path))
         assert await page.title() == report.title
         assert await page.locator("html").get_attribute("lang") == "en"
+        await unfold(watched)
         heard = (await page.locator("body").aria_snapshot()).splitlines()
         marks = [line.strip() for line in heard if line.startswith("- ")]
         # The order of the page: what it is, where things are, the parts, how it was made.
         assert [mark.split(":")[0] for mark in marks] == ["- banner", "- main", "- contentinfo"]
-        headings = page.get_by_role("heading")
+        headings = page.locator("h1, h2")
         titles = [part.title for part in report.parts]
         assert await headings.all_inner_texts() == [report.title, *titles]
+        levels = await page.evaluate(
+            "() => [...document.querySelectorAll('h1, h2, h3, h4')].map((h) => +h.localName[1])"
+        )
+        assert all(below <= above + 1 for above, below in pairwise(levels)), "no level is skipped"
+        if report.badge is not None:
+            said = page.get_by_role("region", name="Verdict")
+            assert report.badge.verdict in await said.inner_text()
         assert await page.get_by_role("heading", level=1).count() == 1
         assert await page.get_by_role("heading", level=2).count() == len(titles)
         assert await page.get_by_role("navigation").get_by_role("link").count() == len(titles)
@@ -94,7 +107,10 @@ async def test_what_a_screen_reader_hears(
         for chart in charts:
             picture = page.get_by_role("img", name=f"{chart.description} The table below")
             assert await picture.count() == 1
-        assert await page.get_by_role("img").count() == len(charts)
+        bars = [chart for part in report.parts for chart in part.bars]
+        for drawn in bars:
+            assert await page.get_by_role("img", name=described(drawn), exact=True).count() == 1
+        assert await page.get_by_role("img").count() == len(charts) + len(bars)
 
 
 async def test_a_wide_table_is_moved_by_keys(
@@ -103,11 +119,28 @@ async def test_a_wide_table_is_moved_by_keys(
     async with open_page(browser, 360) as watched:
         page = watched.page
         await page.goto(_written(make_report("period"), tmp_path))
+        await unfold(watched)
         box = page.get_by_role("group", name="finished runs", exact=True)
         await box.focus()
         await page.keyboard.press("ArrowRight")
         await page.wait_for_function("() => document.activeElement.scrollLeft > 0")
         assert await page.evaluate("() => document.activeElement.className") == "box"
+
+
+async def test_a_round_prints_on_two_pages(
+    make_report: MakeReport, browser: Browser, tmp_path: Path
+) -> None:
+    async with open_page(browser) as watched:
+        await watched.page.goto(_written(make_report("round"), tmp_path))
+        printed = await watched.page.pdf(format="A4")
+    (count,) = re.findall(rb"/Count (\d+)", printed)
+    assert int(count) <= 2
+
+
+async def unfold(watched: Watched) -> None:
+    await watched.page.evaluate(
+        "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+    )
 
 
 async def test_the_look_finds_what_is_wrong(browser: Browser) -> None:
