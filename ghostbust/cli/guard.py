@@ -143,7 +143,8 @@ def _run(proxy: GuardProxy, settings: Config) -> None:
         proxy.app,
         host=section.host,
         port=section.port,
-        log_config=None,  # its own log has the requests' lines
+        ws="none",
+        log_config=None,
         access_log=False,
         server_header=False,
         date_header=False,

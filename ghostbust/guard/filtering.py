@@ -35,12 +35,12 @@ _PROSE: Final = re.compile(r"[ \t]*[A-Z][a-z]*(?: [a-z]+,?){2} ")
 _LONGEST_SIGN: Final = 16
 """characters of the longest word that names stand beside, and more"""
 _LEAD: Final = re.compile(r"[ \t]*")
-_ITEM: Final = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?")
 _SLASHES: Final = frozenset(
     """c cpp go java javascript js json json5 jsonc jsx kotlin mjs rs rust swift ts tsx
     typescript""".split()  # noqa: SIM905
 )
 """labels of fences whose comments begin with ``//``; all others' begin with ``#``"""
+_CODE: Final = (RefKind.IMPORT, RefKind.MANIFEST)
 _REGISTRIES: Final = {
     Ecosystem.PYPI: "PyPI",
     Ecosystem.NPM: "the npm registry",
@@ -111,7 +111,7 @@ class AnswerFilter:
             done = max(self._clear, *(one.end for one in edits), 0)
             edits += self._edit(seen, names, done, ended=ended)
         done = max((one.end for one in edits), default=0)
-        self._clear = max(self._clear, done, end - LONGEST_NAME if is_cut else end)
+        self._clear = max(self._clear, done, self._before_word(end) if is_cut else end)
         line = seen.rfind("\n") + 1 if is_cut else end
         self._may_name = self._may_name and line == self._line
         self._line, self._checked = line, end
@@ -119,6 +119,11 @@ class AnswerFilter:
         if len(self._text) > _LONG:
             self._forget()
         return edits
+
+    def _before_word(self, end: int) -> int:
+        """A place in a line that hasn't ended behind which a name may go on that was begun."""
+        place = max(end - LONGEST_NAME, 0)
+        return self._text.rfind(" ", self._clear, place) + 1 or place
 
     def _whole_lines(self) -> int:
         """Where the last line ends that doesn't go on in the next one."""
@@ -174,7 +179,7 @@ class AnswerFilter:
         note = _Note(self._said(names), seen[line:end], self._reading.fence_at(seen, line), names)
         if self._action == "stop":
             self.stopped = True
-            begun = "" if done <= line or seen[done - 1] in " \n" else "\n"
+            begun = "" if done <= line else "\n"
             return [Edit(max(line, done), len(seen), f"{begun}{note.last}")]
         if end <= done:  # its line has left
             is_begun = done > 0 and seen[done - 1] != "\n"
@@ -182,7 +187,7 @@ class AnswerFilter:
         has_ended = ended or end < len(seen)
         if self._action == "replace":
             self._dropping = not has_ended
-            return [Edit(max(line, done), end, note.behind if done > line else note.instead)]
+            return [Edit(max(line, done), end, note.rest if done > line else note.instead)]
         if has_ended:
             return [Edit(end, end, note.behind)]
         self._note = note.behind
@@ -201,7 +206,7 @@ class AnswerFilter:
             is_import = one.ref.kind is RefKind.IMPORT
             said = f"nothing on {where} is {name}" if is_import else f"{name} is not on {where}"
             parts.append(f"{said}; near: {near}" if near else said)
-        return f"ghostbust: {'; '.join(parts)}"
+        return f"ghostbust: {'; '.join(dict.fromkeys(parts))}"
 
     def _forget(self) -> None:
         """Keeps of the answer what will be read again."""
@@ -240,13 +245,15 @@ class _Note:
         self._opening, label = opening, _label(opening)
         ref = names[0].ref
         # An answer may be code without a fence around it.
-        is_code = opening is not None or (ref.kind is not RefKind.INSTALL and "`" not in line)
+        is_code = opening is not None or (ref.kind in _CODE and "`" not in line)
         has_slashes = label in _SLASHES or (not label and ref.ecosystem is not Ecosystem.PYPI)
         self.alone = f"[{said}]" if not is_code else f"// {said}" if has_slashes else f"# {said}"
         """on a line of its own"""
         self.behind = f"  {self.alone}" if is_code else f" {self.alone}"
         """at the end of a line"""
-        lead = (_LEAD if is_code else _ITEM).match(line)
+        self.rest = f"\n{self.alone}" if is_code else self.alone
+        """in the place of the rest of a line whose beginning has left"""
+        lead = _LEAD.match(line)
         assert lead is not None  # it matches nothing, too
         # Where an indented import was all that a block held, Python needs a statement.
         is_block = ref.kind is RefKind.IMPORT and ref.ecosystem is Ecosystem.PYPI and is_code

@@ -145,7 +145,7 @@ class Reading:
 
     def _first(self, text: str, end: int, *, truncated: bool) -> Judged | None:
         """The first invention that is seen from the window before ``end``."""
-        if not self._may_name(text, text[self._read : end]):
+        if not self._may_name(text, text[self._begun(text) : end]):
             return None
         start, fence = self._window(text)
         window = fence + text[start:end]
@@ -155,6 +155,13 @@ class Reading:
                 ref = replace(one.ref, start=one.ref.start + shift, end=one.ref.end + shift)
                 return replace(one, ref=ref)
         return None
+
+    def _begun(self, text: str) -> int:
+        """Where the line begins that goes on at what is new; its command may stand there."""
+        start = text.rfind("\n", 0, self._read) + 1
+        while start > 1 and text[max(start - 3, 0) : start].rstrip("\r\n").endswith("\\"):
+            start = text.rfind("\n", 0, start - 1) + 1
+        return max(start, self._read - WINDOW)
 
     def _may_name(self, text: str, new: str) -> bool:
         """False where the new lines can't name a package, which is so for most lines of code."""
