@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,15 +12,17 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.daemon import redactor_of
-from ghostbust.cli.edge import command_group
+from ghostbust.cli.edge import command_group, ended_like_ctrl_c
 from ghostbust.errors import GhostbustError, UsageError
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.guard.proxy import GuardProxy
     from ghostbust.home import Home
+    from ghostbust.sections import GuardSection
 
 guard = command_group("guard", "Keep invented names from leaving a model server, untrained.")
+log = logging.getLogger(__name__)
 
 
 @guard.command()
@@ -62,7 +66,7 @@ def serve(
             help="Answers that can't be read pass, or become an error.",
         ),
     ] = None,
-    log: Annotated[
+    log_to: Annotated[
         Path | None,
         typer.Option(
             "--log",
@@ -73,8 +77,8 @@ def serve(
 ) -> None:
     """Stand before a model server, and read what it answers before the client does.
 
-    Passes every path on to the server. Reads chat and text completions, streamed or not, and asks
-    no registry but the snapshots. Runs until Ctrl-C or SIGTERM.
+    Passes every path on to the server. Reads chat and text completions, streamed or not. Asks no
+    registry but the snapshots. Runs until Ctrl-C or SIGTERM.
     """
     from ghostbust.operations.logs import log_to_stderr
 
@@ -84,14 +88,14 @@ def serve(
         guard__port=port,
         guard__action=action,
         guard__on_error=on_error,
-        guard__log=log,
+        guard__log=log_to,
     )
     if settings.guard.upstream is None:
         raise UsageError("which server? give --upstream URL, or set guard.upstream")
     proxy = _proxy(settings, cli.home)
     _check_log(settings.guard.log)
     log_to_stderr("text", redactor_of(settings))
-    _run(proxy, settings)
+    _run(proxy, settings.guard)
 
 
 def _proxy(settings: Config, home: Home) -> GuardProxy:
@@ -132,17 +136,18 @@ def _check_log(path: Path | None) -> None:
             raise UsageError(f"can't write the log {path}: {exc.strerror or exc}") from exc
 
 
-def _run(proxy: GuardProxy, settings: Config) -> None:
+def _run(proxy: GuardProxy, section: GuardSection) -> None:
+    """Serves until SIGTERM or Ctrl-C. Raises UsageError where it can't listen."""
     import uvicorn
 
-    section = settings.guard
-    logging.getLogger("ghostbust").info(
-        "guard: %s:%d stands before %s", section.host, section.port, section.upstream
-    )
-    uvicorn.run(
+    family = socket.AF_INET6 if ":" in section.host else socket.AF_INET
+    try:
+        listening = socket.create_server((section.host, section.port), family=family)
+    except OSError as exc:
+        where = f"{section.host}:{section.port}"
+        raise UsageError(f"can't listen on {where}: {exc.strerror or exc}") from exc
+    config = uvicorn.Config(
         proxy.app,
-        host=section.host,
-        port=section.port,
         ws="none",
         log_config=None,
         access_log=False,
@@ -150,3 +155,7 @@ def _run(proxy: GuardProxy, settings: Config) -> None:
         date_header=False,
         timeout_graceful_shutdown=10,
     )
+    log.info("guard: %s:%d stands before %s", section.host, section.port, section.upstream)
+    # uvicorn raises the signal again that ended it.
+    with listening, ended_like_ctrl_c(), suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
