@@ -100,7 +100,7 @@ def passed_on(headers: Iterable[tuple[bytes, bytes]], *less: str) -> list[tuple[
 
 
 def plain_client(*, silence_s: float, transport: AsyncBaseTransport | None = None) -> AsyncClient:
-    """A client without headers of its own and a limit of connections, for requests of others.
+    """A client for the requests of others: no headers of its own, any number of connections.
 
     ``silence_s``: the longest wait for the next byte.
     """

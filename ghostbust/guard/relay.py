@@ -99,7 +99,7 @@ class AnswerRelay:
         self._is_chat, self._filter_of = is_chat, filter_of
         self._on_error, self._failed = on_error, failed
         self._asked = asked_of(request, is_chat=is_chat)
-        self._count = max(_number(request.get("n")), _number(request.get("best_of")) and 1, 1)
+        self._count = max(_number(request.get("n")), 1)
         self._wants_usage = bool(_table(request.get("stream_options")).get("include_usage"))
         self.choices: dict[int, PassingChoice] = {}
         self.labels: Json = {}
@@ -261,7 +261,7 @@ class AnswerRelay:
         event = _object(_data_of(raw) or b"")
         choice = event["choices"][0]
         if self._is_chat:
-            choice["delta"] = _table(choice.get("delta")) | {"content": text}
+            choice["delta"] = {**_table(choice.get("delta")), "content": text}
         else:
             choice["text"] = text
         if "logprobs" in choice:

@@ -68,7 +68,7 @@ def test_without_sound_snapshots_answers_pass_or_nothing_starts(
 ) -> None:
     folder = tmp_path / "home" / "registry"
     folder.mkdir(parents=True)
-    (folder / "pypi-2099-01-01.marisa").write_bytes(b"no trie")
+    (folder / "registry-pypi.json").write_bytes(b"no manifest")
     with serving(upstream.app) as url, guarding(tmp_path / "home", url) as client:
         got = client.post("/v1/chat/completions", json=CHAT)
         assert got.content == b"".join(upstream.chunks)

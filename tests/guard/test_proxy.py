@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ghostbust import http
+from ghostbust.errors import UsageError
 from ghostbust.guard import proxy as proxy_module
 from ghostbust.guard.proxy import GuardProxy, nearest_of
 from ghostbust.guard.reading import Asked, Guard, Reading
@@ -333,7 +334,7 @@ def test_ingest_reads_the_log(stand: Stand, tmp_path: Path) -> None:
     assert before.chat().status_code == 200
 
 
-def test_unlisted_hosts_and_credentials_are_no_upstream(guard: Guard) -> None:
+def test_what_is_no_address_is_no_upstream(guard: Guard) -> None:
     for wrong in ("", "localhost:8000", "http://user:pw@127.0.0.1/"):
-        with pytest.raises(proxy_module.GhostbustError):
+        with pytest.raises(UsageError):
             GuardProxy(GuardSection(upstream=wrong), guard.read, lambda _: ())
