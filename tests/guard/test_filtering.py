@@ -154,7 +154,7 @@ BLOCKS = {
     "no line ends": "word " * 40,
     "endless name": "zz-endless-",
     "continued": "\\\n",
-    "fences": f"```{'x' * 50}\n",
+    "fences": "x = 1\n" * 30 + f"```{'x' * 50}\n",
     "inventions": "x = 1\n" * 60 + "pip install zz-quux-sensorlib\n",
 }
 
