@@ -132,12 +132,17 @@ class NameCounts:
         return self.invented + self.real
 
 
+def asks_of_its_names(prompt: Prompt) -> bool:
+    """Whether a prompt is about the names in it, which then count as all others do."""
+    return prompt.context is Context.NEEDS or of_external_suite(prompt.family)
+
+
 _Names = dict[Verdict, set[str]]
 
 
 def _named(judged: Iterable[Judged], prompt: Prompt) -> tuple[_Names, _Names, set[str]]:
     """An answer's own names by verdict, those that the prompt had named, and its installers."""
-    is_asked = prompt.context is Context.NEEDS or of_external_suite(prompt.family)
+    is_asked = asks_of_its_names(prompt)
     own: _Names = {verdict: set() for verdict in Verdict}
     prompted: _Names = {verdict: set() for verdict in Verdict}
     for one in judged:

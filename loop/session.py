@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ghostbust.config import Config
 from ghostbust.files import clear_unfinished
+from ghostbust.guard.rewinding import REVISION
 from ghostbust.home import Home, cache_dir
 from ghostbust.loop.budget import Allowance
 from ghostbust.loop.build import Chosen, load_local, make_judge, weights_of
@@ -57,7 +58,7 @@ class Session:
         """
         made_by = weights_of(self.config) if weights else {}
         if guarded:
-            made_by = {**made_by, "guard": True}
+            made_by = {**made_by, "guard": REVISION}
         return Watcher(self.store, sampler, self.judge, settings, listener.advance, made_by)
 
 

@@ -160,6 +160,15 @@ def _lines(body: bytes) -> Iterator[dict[str, Any]]:
         yield read
 
 
+def newest_in(body: bytes) -> str:
+    """The newest version in a crate's file; empty where it can't be read."""
+    try:
+        versions = [line["vers"] for line in _lines(body) if isinstance(line.get("vers"), str)]
+    except NoAnswerError:
+        return ""
+    return newest(Ecosystem.CARGO, versions)
+
+
 def _verdict(page: CratePage | None) -> tuple[Verdict, str, str]:
     """Verdict, reason and evidence; None is a 404 for every spelling."""
     if page is None:

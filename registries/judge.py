@@ -209,11 +209,14 @@ class Judge:
         """The verdicts; ``version-absent`` for a REAL one whose ref wants a version there isn't.
 
         Asks for ``limit_s`` seconds at most, and says in the evidence who gave no answer. In
-        snapshot mode the verdicts stay as they are: a snapshot holds no versions.
+        snapshot mode only a crate's version can be far beyond the newest one: other snapshots hold
+        no versions.
         """
         asking = [one for one in judged if may_lack_version(one.ref, one.lookup)]
-        if not asking or self._live is None:
+        if not asking:
             return [one.lookup for one in judged]
+        if self._live is None:
+            return [self._with_newest(one) for one in judged]
         from ghostbust.registries.versions import with_version
 
         names: dict[Ecosystem, dict[str, None]] = {}
@@ -229,6 +232,15 @@ class Judge:
             else one.lookup
             for one in judged
         ]
+
+    def _with_newest(self, judged: Judged) -> Lookup:
+        """The verdict, by the newest version that the snapshot holds, if it holds any."""
+        snapshot = self.snapshots.get(judged.lookup.ecosystem)
+        if snapshot is None or not may_lack_version(judged.ref, judged.lookup):
+            return judged.lookup
+        from ghostbust.registries.versions import with_newest
+
+        return with_newest(judged, snapshot.newest(judged.lookup.name), snapshot.date)
 
     def tells_absent(self, ecosystem: Ecosystem) -> bool:
         """Whether a name can be judged absent: by a live registry or a complete snapshot."""
@@ -319,6 +331,7 @@ def default_judge(
     npm_project: Path | None = None,
     meter: Meter | None = None,
     late: bool = False,
+    limit_s: float | None = None,
 ) -> Judge:
     """The judge for this machine: its snapshots, its pip and npm configuration.
 
@@ -328,6 +341,7 @@ def default_judge(
     their age. ``npm_project``: the folder whose ``.npmrc`` counts; None: no folder's.
     ``meter`` counts requests to live registries; what it forbids is UNKNOWN. ``late``: pip's and
     npm's settings for asking are read when a name has to be asked for, and raise ConfigError then.
+    ``limit_s``: for all that live registries are asked; what has no answer by then is UNKNOWN.
     Raises SnapshotError for a damaged snapshot, and where none is old enough,
     ConfigError for pip or npm settings that can't be used, UsageError for a day in another
     mode. Close it, or use it in a ``with``.
@@ -368,7 +382,9 @@ def default_judge(
 
         clients = open_clients(npm_project, meter)
         registries = live_registries(clients, may_be_young, npm_project)
-        return LiveLookups(registries, cache=cache, on_close=lambda: close_clients(clients))
+        return LiveLookups(
+            registries, cache=cache, on_close=lambda: close_clients(clients), limit_s=limit_s
+        )
 
     return Judge(
         mode,

@@ -65,11 +65,15 @@ class LiveLookups:
         cache: LookupCache | None = None,
         on_close: Callable[[], Coroutine[Any, Any, None]] | None = None,
         now: Callable[[], datetime] = utc_now,
+        limit_s: float | None = None,
     ) -> None:
+        """``limit_s``: for all look-ups, from now on; None: as long as the transport is patient."""
         self._registries = registries
         self._cache = cache
         self._on_close = on_close
         self._now = now
+        self._limit_s = limit_s
+        self._until = None if limit_s is None else time.monotonic() + limit_s
         self._lock = threading.Lock()
         self._runner = asyncio.Runner()
         self._trusted: set[Ecosystem] = set()
@@ -103,7 +107,7 @@ class LiveLookups:
                 else:
                     to_ask[name] = known
             if to_ask:
-                found |= self._runner.run(self._ask_all(ecosystem, to_ask))
+                found |= self._runner.run(self._ask_in_time(ecosystem, to_ask))
             return found
 
     def origin(self, ecosystem: Ecosystem, name: str) -> Origin:
@@ -127,7 +131,13 @@ class LiveLookups:
         Names without an answer are left out, as is the rest after the first few in vain.
         """
         with self._lock:
-            return self._runner.run(self._versions_of_all(ecosystem, list(names), limit_s))
+            left_s = limit_s if self._left_s is None else min(limit_s, self._left_s)
+            return self._runner.run(self._versions_of_all(ecosystem, list(names), left_s))
+
+    @property
+    def _left_s(self) -> float | None:
+        """Seconds that are left of the limit; None where there is none."""
+        return None if self._until is None else max(0.0, self._until - time.monotonic())
 
     async def _versions_of_all(
         self, ecosystem: Ecosystem, names: Sequence[str], limit_s: float
@@ -158,43 +168,67 @@ class LiveLookups:
                 found[name] = answer
         return found
 
-    async def _ask_all(
+    async def _ask_in_time(
         self, ecosystem: Ecosystem, names: Mapping[str, Lookup | None]
     ) -> dict[str, Lookup]:
-        """Asks for every name, given with its expired verdict.
+        """`_ask_all` within the limit: a name without an answer by then is UNKNOWN."""
+        found: dict[str, Lookup] = {}
+        try:
+            async with asyncio.timeout(self._left_s) as limit:
+                await self._ask_all(ecosystem, names, found)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        late = f"the registries took more than {self._limit_s or 0:g} s"
+        return {
+            name: found.get(name) or self._unanswered(ecosystem, name, f"{name}: {late}")
+            for name in names
+        }
+
+    async def _ask_all(
+        self,
+        ecosystem: Ecosystem,
+        names: Mapping[str, Lookup | None],
+        found: dict[str, Lookup],
+    ) -> None:
+        """Asks for every name, given with its expired verdict; puts each answer into ``found``.
 
         The transport limits how many at a time, and for how long where none gets an answer. A
         registry that answers some names usually answers the others if they are asked for again.
         """
-        found: dict[str, Lookup] = {}
         waiting = list(names)
         for _ in range(PASSES):
             again: list[str] = []
-            asked = (self._ask_one(ecosystem, name, names[name], again) for name in waiting)
-            found |= dict(zip(waiting, await asyncio.gather(*asked), strict=True))
+            asked = (self._ask_one(ecosystem, name, names[name], found, again) for name in waiting)
+            await asyncio.gather(*asked)
             if len(again) in (0, len(waiting)):
                 break
             waiting = again
-        return {name: found[name] for name in names}
 
     async def _ask_one(
-        self, ecosystem: Ecosystem, name: str, known: Lookup | None, again: list[str]
-    ) -> Lookup:
-        """One answer, which goes into the cache; UNKNOWN for a failure, which doesn't.
+        self,
+        ecosystem: Ecosystem,
+        name: str,
+        known: Lookup | None,
+        found: dict[str, Lookup],
+        again: list[str],
+    ) -> None:
+        """Puts one answer into ``found`` and the cache; UNKNOWN for a failure, not into the cache.
 
         Adds the name to ``again`` if it may get an answer another time.
         """
         try:
-            lookup = await self._ask(ecosystem, name, known)
+            found[name] = await self._ask(ecosystem, name, known)
         except RegistryError as exc:
             if isinstance(exc, UnansweredError):
                 again.append(name)
-            return Lookup(
-                ecosystem, name, Verdict.UNKNOWN, "unreachable", str(exc), "live", self._now()
-            )
+            found[name] = self._unanswered(ecosystem, name, str(exc))
+            return
         if self._cache is not None:
-            self._cache.put_lookup(lookup)
-        return lookup
+            self._cache.put_lookup(found[name])
+
+    def _unanswered(self, ecosystem: Ecosystem, name: str, why: str) -> Lookup:
+        return Lookup(ecosystem, name, Verdict.UNKNOWN, "unreachable", why, "live", self._now())
 
     async def _ask(self, ecosystem: Ecosystem, name: str, known: Lookup | None) -> Lookup:
         """The registry's verdict; its first "no" counts only if it has its canary."""

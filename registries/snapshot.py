@@ -4,6 +4,7 @@
 
     registry/registry-pypi.marisa   every name, a marisa trie that is mapped, not read
     registry/registry-pypi.tsv      the popular and the suspect names: name, rank, reason, other
+    registry/registry-cargo.versions   the newest version of each name, a second trie; crates only
     registry/registry-pypi.json     the manifest, written last: without it there is no snapshot
     registry/2026-11-23/            a snapshot that was in use before, by its day
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -34,8 +35,8 @@ FORMAT = 1
 """raised with every change that an older ghostbust couldn't read"""
 POPULAR = 15_000
 """how many of the most downloaded names count as popular"""
-_SUFFIXES = ("marisa", "tsv", "json")
-"""of a snapshot's files, the manifest last"""
+_VERSIONS = "versions"
+"""suffix of the file that only a snapshot with versions has"""
 _MAGIC = b"We love Marisa."
 _COLUMNS = "name\trank\treason\tother"
 
@@ -52,6 +53,8 @@ class NameRow:
     """why the name is suspect; None for a real one"""
     other: str = ""
     """the package that a decoy or placeholder points to; empty for none"""
+    version: str = ""
+    """the newest; empty where the listing doesn't say"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,24 @@ class Snapshot:
     def look_up(self, name: str) -> Lookup:
         """The verdict on a name as of the snapshot's day; never raises for a missing one."""
         return next(self.look_up_all((canonical_name(self.ecosystem, name),)))
+
+    def newest(self, name: str) -> str:
+        """The newest version of a canonical name on that day; empty where that isn't known.
+
+        Raises SnapshotError for a damaged file.
+        """
+        return self._newest[name][0].decode() if name in self._newest else ""
+
+    @cached_property
+    def _newest(self) -> Mapping[str, Sequence[bytes]]:
+        file = _beside(self.path, _VERSIONS)
+        if file.name not in self.manifest.files:
+            return {}
+        try:
+            trie: Mapping[str, Sequence[bytes]] = marisa_trie.BytesTrie().mmap(os.fspath(file))
+        except (OSError, RuntimeError) as exc:
+            raise _broken(self.path, f"{file.name} can't be mapped ({exc})") from exc
+        return trie
 
     def look_up_all(self, names: Iterable[str]) -> Iterator[Lookup]:
         """`look_up` of many names, in canonical form already, in their order.
@@ -224,7 +245,8 @@ def read_manifest(path: Path) -> SnapshotManifest:
             raise _broken(path, f"it is of {manifest.ecosystem}")
         if not isinstance(manifest.complete, bool) or not isinstance(manifest.count, int):
             raise _broken(path, "its fields 'complete' and 'count' are of the wrong type")
-        if {_beside(path, "marisa").name, _beside(path, "tsv").name} != set(manifest.files):
+        required = {_beside(path, "marisa").name, _beside(path, "tsv").name}
+        if set(manifest.files) - {_beside(path, _VERSIONS).name} != required:
             raise _broken(path, "it doesn't name the files beside it")
         for claimed in manifest.files.values():
             if not (isinstance(claimed.get("bytes"), int) and claimed.get("sha256")):
@@ -245,8 +267,11 @@ def build_snapshot(
     """
     noted: list[NameRow] = []
     plain: list[str] = []
+    versions: list[tuple[str, bytes]] = []
     for row in names:
         plain.append(row.name)
+        if row.version:
+            versions.append((row.name, row.version.encode()))
         if row.rank is not None or row.reason is not None:
             noted.append(row)
     if not plain:
@@ -262,6 +287,9 @@ def build_snapshot(
         manifest_path.unlink(missing_ok=True)
         write_whole(parts[0], trie.tobytes(), mode=SHARED)
         write_whole(parts[1], "\n".join((_COLUMNS, *lines)) + "\n", mode=SHARED)
+        if versions:
+            parts.append(_beside(manifest_path, _VERSIONS))
+            write_whole(parts[2], marisa_trie.BytesTrie(versions).tobytes(), mode=SHARED)
         manifest = SnapshotManifest(
             format=FORMAT,
             ecosystem=str(ecosystem),
@@ -327,13 +355,13 @@ def keep_snapshot(ecosystem: Ecosystem, data_dir: Path) -> None:
     path = find_snapshot(ecosystem, data_dir)
     if not path.is_file():
         return
-    kept = data_dir / read_manifest(path).date
+    manifest = read_manifest(path)
+    kept = data_dir / manifest.date
     try:
         kept.mkdir(parents=True, exist_ok=True)
         (kept / path.name).unlink(missing_ok=True)
-        for suffix in _SUFFIXES:
-            source = _beside(path, suffix)
-            write_whole(kept / source.name, source.read_bytes(), mode=SHARED)
+        for name in (*manifest.files, path.name):  # the manifest last
+            write_whole(kept / name, path.with_name(name).read_bytes(), mode=SHARED)
     except OSError as exc:
         raise DataError(f"{kept}: can't keep the {ecosystem} snapshot ({exc.strerror})") from exc
 

@@ -1,8 +1,9 @@
 """A newer snapshot: PyPI's from the index's own listing, npm's from a package that lists names,
 that of crates from an archive of their index in git.
 
-A listing holds names only. What the present snapshot knows about downloads and suspects is
-carried over; a name that is new since then is plain, and REAL.
+A listing holds names only, but the archive each crate's versions, too. What the present snapshot
+knows about downloads and suspects is carried over; a name that is new since then is plain, and
+REAL.
 
 The npm registry publishes no list. The package is other people's work, made from the registry's
 feed of changes; a name that it lacks needn't be absent, so a snapshot made from it is never
@@ -19,7 +20,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from io import BufferedRandom
@@ -33,7 +34,7 @@ from ghostbust.documents import parse_json
 from ghostbust.errors import DataError, RegistryError
 from ghostbust.files import SHARED, write_whole
 from ghostbust.records import Ecosystem
-from ghostbust.registries.crates import index_path
+from ghostbust.registries.crates import index_path, newest_in
 from ghostbust.registries.live import CANARIES
 from ghostbust.registries.names import canonical_name, is_valid_name
 from ghostbust.registries.pypi import JSON_TYPES, aware_time
@@ -54,6 +55,8 @@ OLD_AFTER = timedelta(days=30)
 """age from which a package that lists names seems to be kept up no more"""
 LEAST_KEPT = 0.9
 """share of the present snapshot's names below which a listing counts as cut"""
+_MOST_OF_CRATE = 64 << 20
+"""bytes of a crate's file"""
 _NAMES_FILE = "package/names.json"
 _VERSION_KEYS = ("etag", "last_modified", "version")
 
@@ -87,6 +90,8 @@ class Listing:
     """what to compare with next time: ``etag`` and ``last_modified``, or ``version``"""
     day: date | None = None
     """when the list was published; None where the registry doesn't say"""
+    newest: Mapping[str, str] = field(default_factory=dict)
+    """canonical name to its newest version, where the registry's list has it"""
 
 
 def sync_pypi(
@@ -161,9 +166,10 @@ def sync_crates(
             ):
                 check_status(url, response, "cargo's")
                 save(url, response, archive, progress=progress)
-        entries, day = _crates_in(archive, url)
-    names, skipped = _valid_names(Ecosystem.CARGO, url, entries)
-    listing = Listing(names, skipped, {}, day)
+        newest, day = _crates_in(archive, url)
+    names, skipped = _valid_names(Ecosystem.CARGO, url, list(newest))
+    versions = {canonical_name(Ecosystem.CARGO, name): newest[name] for name in newest}
+    listing = Listing(names, skipped, {}, day, versions)
     return _replace(
         present, listing, folder, url, today=today, complete=True, ecosystem=Ecosystem.CARGO
     )
@@ -317,20 +323,22 @@ def _names_in(tarball: BufferedRandom, place: str) -> list[object]:
     return listed
 
 
-def _crates_in(archive: BufferedRandom, place: str) -> tuple[list[str], date | None]:
-    """The crates that a checkout of the index has files of, and the day of the newest file."""
-    names: list[str] = []
+def _crates_in(archive: BufferedRandom, place: str) -> tuple[dict[str, str], date | None]:
+    """The crates that a checkout of the index has files of, each with its newest version (empty
+    where its file can't be read), and the day of the newest file."""
+    versions: dict[str, str] = {}
     newest = 0.0
     try:
         with tarfile.open(fileobj=archive, mode="r|*") as tar:
             for entry in tar:
                 name = entry.name.rpartition("/")[2]
                 if entry.isfile() and f"/{entry.name}".endswith(f"/{index_path(name)}"):
-                    names.append(name)
+                    file = tar.extractfile(entry) if entry.size <= _MOST_OF_CRATE else None
+                    versions[name] = newest_in(file.read()) if file else ""
                     newest = max(newest, entry.mtime)
     except (tarfile.TarError, EOFError, ValueError, zlib.error) as exc:
         raise RegistryError(f"{place}: it is no archive (.tar.gz) of an index of crates") from exc
-    return names, datetime.fromtimestamp(newest, UTC).date() if newest else None
+    return versions, datetime.fromtimestamp(newest, UTC).date() if newest else None
 
 
 def _valid_names(
@@ -477,7 +485,10 @@ def _put(
     """Writes the snapshot; ``noted``: what is known of names. All count as added."""
     keep_snapshot(ecosystem, folder)
     path = build_snapshot(
-        (noted.get(name) or NameRow(name) for name in sorted(listing.names)),
+        (
+            replace(noted.get(name) or NameRow(name), version=listing.newest.get(name, ""))
+            for name in sorted(listing.names)
+        ),
         ecosystem=ecosystem,
         date=min(listing.day or today, today),
         complete=complete,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -37,6 +38,29 @@ def with_version(judged: Judged, versions: Sequence[str] | None) -> Lookup:
         return lookup
     said = f"no version {wanted}, the newest is {newest(lookup.ecosystem, versions)}"
     return replace(lookup, reason=VERSION_ABSENT, evidence=f"{lookup.evidence}; {said}")
+
+
+def with_newest(judged: Judged, newest_then: str, day: date) -> Lookup:
+    """The verdict on a registered crate, by the newest version that it had on a day.
+
+    Versions come more often than names. So the reason is ``version-absent`` only where all that is
+    wanted leads the newest one by two major numbers or more. ``newest_then``: empty if not known.
+    """
+    lookup, wanted = judged.lookup, judged.ref.wanted
+    if not _is_far_beyond(wanted, newest_then):
+        return lookup
+    said = f"no version {wanted}, the newest on {day} was {newest_then}"
+    return replace(lookup, reason=VERSION_ABSENT, evidence=f"{lookup.evidence}; {said}")
+
+
+def _is_far_beyond(wanted: str, newest_then: str) -> bool:
+    release = _release(newest_then)
+    parts = (_COMPARATOR.fullmatch(part) for part in wanted.split(","))
+    lowest = [
+        int(part["release"].partition(".")[0])
+        for part in parts if part and part["sign"] not in ("<", "<=")
+    ]  # fmt: skip
+    return release is not None and max(lowest, default=0) >= release[0] + 2
 
 
 def lacks(ecosystem: Ecosystem, wanted: str, versions: Sequence[str]) -> bool:

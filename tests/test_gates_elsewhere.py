@@ -22,6 +22,8 @@ FILES = {
     "sub/package.json": '{"name": "x"}\n',
     "app.py": "import own_part, requests, zz_quux_in_code\n",
     "own_part.py": "",
+    "crate/Cargo.toml": '[package]\nname = "mine"\n[dependencies]\nzz-quux-crate = "1"\n',
+    "crate/src/main.rs": "use zz_quux_crate::thing;\n",
     "notes.txt": "pip install zz-not-looked-at\n",
 }
 
@@ -51,8 +53,8 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("hook", "found"),
     [
-        ("ghostbust", {f"requirements-dev.txt: {BAD}"}),
-        ("ghostbust-code", {"app.py: zz-quux-in-code"}),
+        ("ghostbust", {f"requirements-dev.txt: {BAD}", "crate/Cargo.toml: zz-quux-crate"}),
+        ("ghostbust-code", {"app.py: zz-quux-in-code", "crate/src/main.rs: zz-quux-crate"}),
     ],
 )
 def test_pre_commit_runs_the_hook_on_its_files(
@@ -71,7 +73,8 @@ def test_pre_commit_runs_the_hook_on_its_files(
         cwd=checkout, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert ended.returncode == 1, ended.stdout + ended.stderr
-    said = re.findall(r"^(\S+?):\d+:\d+: ABSENT (\S+)", ended.stdout, re.M)
+    # Without a snapshot of crates nobody says more of one than UNKNOWN.
+    said = re.findall(r"^(\S+?):\d+:\d+: (?:ABSENT|UNKNOWN) (\S+)", ended.stdout, re.M)
     assert {f"{file}: {name}" for file, name in said} == found
 
 
@@ -149,7 +152,9 @@ def test_the_action_annotates_and_writes_sarif(checkout: Path, environment: dict
 def test_the_action_passes_where_all_is_well_and_checks_the_folder_by_default(
     checkout: Path, environment: dict[str, str]
 ) -> None:
-    ended, outputs = ran_check(checkout, environment, options="--exclude\n*.txt\n--exclude\napp.py")
+    ended, outputs = ran_check(
+        checkout, environment, options="--exclude\n*.txt\n--exclude\napp.py\n--exclude\ncrate"
+    )
     assert (ended.returncode, outputs) == (0, {"exit-code": "0"}), ended
 
 

@@ -19,9 +19,7 @@ NOUNS = {
 """files at the root that every part may import"""
 PARTS = {"samplers", "extractors", "registries", "unlearners", "gates", "publishers", "store"}
 """the swappable parts: siblings, which know nothing of each other"""
-BESIDE = {
-    "loop", "dashboard", "operations", "evaluation", "reports", "exports", "models", "guard",
-}  # fmt: skip
+BESIDE = {"guard", "loop", "dashboard", "operations", "evaluation", "reports", "exports", "models"}
 MAY_IMPORT = {
     **dict.fromkeys(NOUNS | PARTS, NOUNS),
     "data": set[str](),
@@ -29,13 +27,13 @@ MAY_IMPORT = {
     "models": NOUNS | {"registries"},
     "samplers": NOUNS | {"models"},
     "unlearners": NOUNS | {"models"},
-    # Judges what models write by a snapshot; has a guard of the local sampler.
-    "guard": NOUNS | {"extractors", "registries", "samplers"},
     # Compares models by answers that the loop lets it have: knows no store and no registry.
     "evaluation": NOUNS | PARTS | {"models"},
     "reports": NOUNS | {"store", "evaluation"},
     "exports": NOUNS | {"store", "registries", "unlearners", "models"},
-    "loop": NOUNS | PARTS | {"models", "evaluation", "guard"},
+    # Reads and judges what a sampler writes.
+    "guard": NOUNS | {"extractors", "registries", "samplers"},
+    "loop": NOUNS | PARTS | {"guard", "models", "evaluation"},
     # Its figures of rounds are the reports' own.
     "dashboard": NOUNS | PARTS | {"loop", "evaluation", "reports"},
     "operations": NOUNS | PARTS | {"loop"},

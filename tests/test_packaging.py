@@ -95,3 +95,44 @@ def test_the_wheel_holds_every_module_and_data_file(wheel: Path) -> None:
         "ghostbust/data/registry-pypi.marisa",
         "ghostbust/dashboard/dashboard.tcss",
     } <= names
+
+
+FAKE_BUILDER = """#!/bin/sh
+[ "$1" = build ] || exit "$INFO"
+test -f "$7" && test -f "$8/pyproject.toml" && test ! -e "$8/.git" || exit 9
+echo "$@" | sed "s#$8#SOURCE#g"
+exit "$BUILT"
+"""
+"""stands for podman; answers `info` and `build` as its environment says"""
+
+
+@pytest.mark.parametrize(
+    ("info", "built", "code", "said"),
+    [
+        (
+            0,
+            0,
+            0,
+            "build --build-arg EXTRAS=[local] -t ghostbust -f SOURCE/docker/Containerfile SOURCE",
+        ),
+        (0, 3, 1, "build --build-arg"),
+        (1, 0, 3, ""),
+    ],
+)
+def test_the_image_is_built_where_something_builds_images(
+    tmp_path: Path, info: int, built: int, code: int, said: str
+) -> None:
+    for name in ("sh", "dirname", "mktemp", "rm", "git", "tar", "sed"):
+        found = shutil.which(name)
+        assert found, f"no {name} here"
+        (tmp_path / name).symlink_to(found)
+    (tmp_path / "podman").write_text(FAKE_BUILDER, "utf-8")
+    (tmp_path / "podman").chmod(0o755)
+    ended = subprocess.run(
+        [ROOT / "docker" / "build.sh", "[local]"],
+        env={"PATH": str(tmp_path), "INFO": str(info), "BUILT": str(built)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout.startswith(said)
+    assert len(ended.stderr.splitlines()) == (code == 3)

@@ -9,6 +9,7 @@ import typer
 import ghostbust
 from ghostbust.cli.edge import EdgeGroup, help_if_bare
 from ghostbust.cli.lazy import LazyCommand
+from ghostbust.cli.plain_values import take_plain_values
 
 COMMANDS = (
     ("demo", "rounds:demo",
@@ -54,6 +55,11 @@ class _Root(EdgeGroup):
         super().__init__(**options)
         for command in COMMANDS:
             self.add_command(LazyCommand(*command))
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """As typer's; it adds options after the group was made, so only here all are known."""
+        take_plain_values(self)
+        return super().make_context(*args, **options)
 
 
 app = typer.Typer(cls=_Root, pretty_exceptions_enable=False)

@@ -111,6 +111,10 @@ def check(
             show_default="table",
         ),
     ] = None,
+    sarif: Annotated[
+        Path | None,
+        typer.Option("--sarif", metavar="FILE", help="Write a SARIF log there, too."),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -158,6 +162,8 @@ def check(
         own = OwnCode(gathered.folders, heed_comments=comments)
         found = judge_sources(judge, vouching, gathered.sources, own)
     checked = CheckedList(found, str(mode))
+    if sarif is not None:
+        _write_sarif(sarif, checked, gathered.skipped)
     _report(cli.output, shape, checked, gathered.skipped, show_all=show_all)
     code = _exit_code(checked, gathered.skipped)
     if code == COULD_NOT_ASK and (offer := _offer(checked, judge, cli.home)):
@@ -212,6 +218,15 @@ def _report(
             from ghostbust.cli.sarif import workflow_commands
 
             sys.stdout.writelines(f"{line}\n" for line in workflow_commands(checked, skipped))
+
+
+def _write_sarif(path: Path, checked: CheckedList, skipped: Sequence[Unchecked]) -> None:
+    from ghostbust.cli.sarif import sarif_log
+    from ghostbust.documents import json_text
+    from ghostbust.files import SHARED, write_whole
+
+    text = json_text(sarif_log(checked, skipped), indent=2) + "\n"
+    write_whole(path, text, mode=SHARED, error=UsageError)
 
 
 def _print_names(output: Output, checked: CheckedList) -> None:

@@ -193,12 +193,14 @@ def _warn(text: str) -> None:
 
 
 @contextmanager
-def open_judge(mode: Mode, home: Path | None, as_of: date | None = None) -> Iterator[Judge]:
+def open_judge(
+    mode: Mode, home: Path | None, as_of: date | None = None, *, limit_s: float | None = None
+) -> Iterator[Judge]:
     """A judge for a command that only asks: with the home's snapshots and cache, if it has any.
 
     Makes no home folder, and needs none that can be written. The working folder's ``.npmrc`` isn't
     read: whoever wrote what is checked would decide who is asked about it, and could have secrets
-    of the environment sent there. The home folder's is.
+    of the environment sent there. The home folder's is. ``limit_s``: how long registries are asked.
     """
     from ghostbust.home import Home
     from ghostbust.registries.judge import Mode, default_judge
@@ -216,6 +218,7 @@ def open_judge(mode: Mode, home: Path | None, as_of: date | None = None) -> Iter
                 as_of=as_of,
                 npm_project=place.path,
                 late=True,
+                limit_s=limit_s,
             )
         )
 

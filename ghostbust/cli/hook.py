@@ -178,9 +178,8 @@ def install(
     path = settings_file(AGENTS[agent], is_project=project)
     install_hook(AGENTS[agent], path, command_of(AGENTS[agent], said, is_project=project))
     cli.output.line(f"{AGENTS[agent].title}: installed in {path}")
-    cli.output.note(
-        "it takes effect in the agent's next session; ghostbust hook uninstall undoes it"
-    )
+    undone = f"ghostbust hook uninstall --agent {agent}{' --project' if project else ''}"
+    cli.output.note(f"it takes effect in the agent's next session; {undone} undoes it")
 
 
 @hook.command("uninstall")

@@ -9,14 +9,11 @@ before it is changed isn't held against the change.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, chdir
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import TypeVar
 
 from ghostbust.cli.commands import installs_of
 from ghostbust.cli.context import open_judge
@@ -31,6 +28,7 @@ from ghostbust.cli.sources import (
     read_text,
     source_of_text,
 )
+from ghostbust.cli.time_limit import within
 from ghostbust.errors import UsageError
 from ghostbust.extractors.unnamed import is_reviewed
 from ghostbust.records import Ecosystem, PackageRef, RefKind, Verdict
@@ -40,6 +38,8 @@ from ghostbust.text import visible
 
 LIMIT_S = 5.0
 """of reading, and of look-ups: an agent waits for the answer, `TIMEOUT_S` at most"""
+_MORE_S = 2.0
+"""later, look-ups that don't keep to their limit, such as a resolver's, are left to themselves"""
 _VERSIONS_S = 2.0
 """of these look-ups, those of versions"""
 _MOST_LINES = 10
@@ -55,8 +55,6 @@ _IN_COMMAND = "(command)"
 """the file that code in a command counts as: it lies where the command runs"""
 _CODE = (".py", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".rs")
 _WEIGHT: tuple[Decision, ...] = ("allow", "ask", "deny")
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def _reason(objections: Sequence[Objection], decision: Decision, *, can_ask: boo
 
 def _objections(event: ToolEvent, rules: HookRules) -> Iterator[Objection]:
     try:
-        gathered = _within(rules.limit_s, lambda: _gathered(event))
+        gathered = within(rules.limit_s, lambda: _gathered(event))
     except TimeoutError:
         yield Objection("ask", f"not looked at: it takes more than {rules.limit_s:g} s to read")
         return
@@ -124,7 +122,7 @@ def _objections(event: ToolEvent, rules: HookRules) -> Iterator[Objection]:
     if not any(source.refs for source in gathered.sources):
         return
     try:
-        checked = _within(rules.limit_s, lambda: _judged(gathered, rules))
+        checked = within(rules.limit_s + _MORE_S, lambda: _judged(gathered, rules))
     except TimeoutError:
         names = ", ".join(sorted({ref.raw for one in gathered.sources for ref in one.refs})[:5])
         yield Objection("ask", f"the registries took more than {rules.limit_s:g} s about {names}")
@@ -158,28 +156,8 @@ def _is_said(found: Checked) -> bool:
 def _judged(gathered: Gathered, rules: HookRules) -> list[Checked]:
     # Comments don't excuse a name here: the agent writes them.
     own = OwnCode(heed_comments=False)
-    with open_judge(rules.mode, rules.home, rules.day) as judge:
+    with open_judge(rules.mode, rules.home, rules.day, limit_s=rules.limit_s) as judge:
         return judge_sources(judge, rules.vouching, gathered.sources, own, versions_s=_VERSIONS_S)
-
-
-def _within(limit_s: float, work: Callable[[], _Result]) -> _Result:
-    """The work's result. Raises what it raises, and TimeoutError; then it is left to itself."""
-    done: SimpleQueue[tuple[_Result | None, BaseException | None]] = SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((work(), None))
-        except BaseException as exc:  # noqa: BLE001 (raised again by whoever waits)
-            done.put((None, exc))
-
-    Thread(target=run, daemon=True).start()
-    try:
-        result, error = done.get(timeout=limit_s)
-    except Empty as exc:
-        raise TimeoutError from exc
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
 
 
 def _gathered(event: ToolEvent) -> Gathered:

@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from ghostbust.cli.plain_values import take_plain_values
+
 
 class LazyCommand(TyperCommand):
     """Stands for a command or a group of them, of which it knows the name and the first line.
@@ -31,11 +33,16 @@ class LazyCommand(TyperCommand):
         module = import_module(f"ghostbust.cli.{place}")
         found = getattr(module, attribute)
         if isinstance(found, typer.Typer):
-            return get_group(found)
+            group = get_group(found)
+            for command in (group, *group.commands.values()):
+                assert isinstance(command, TyperCommand | TyperGroup)
+                take_plain_values(command)
+            return group
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.command(self.name, cls=getattr(module, self._kind) if self._kind else None)(found)
         made = get_command(alone)
         assert isinstance(made, TyperCommand)
+        take_plain_values(made)
         return made
 
     def make_context(self, *args: Any, **options: Any) -> Any:

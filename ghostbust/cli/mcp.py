@@ -12,6 +12,7 @@ import typer
 import ghostbust
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.options import RegistryModeOption
+from ghostbust.cli.time_limit import within
 from ghostbust.errors import GhostbustError, UsageError
 from ghostbust.text import visible
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from ghostbust.cli.mcp_tools import PackageTools
 
+_MORE_S = 10.0
+"""of a call beside its look-ups: reading the longest text takes 3 s"""
 _INSTRUCTIONS = (
     "Says which packages are real. Models invent package names, and attackers register them:"
     " call check before you install a package or add it to a file. If a name is ABSENT or SUSPECT,"
@@ -83,18 +86,21 @@ def server_of(tools: PackageTools) -> MCPServer[Any]:
         (tools.extract, reads),
         (tools.report_invention, keeps),
     ):
-        server.add_tool(_told(tool), annotations=hints)
+        server.add_tool(_told(tool, tools.limit_s + _MORE_S), annotations=hints)
     return server
 
 
-def _told(tool: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def _told(tool: Callable[..., dict[str, Any]], limit_s: float) -> Callable[..., dict[str, Any]]:
     """The tool, whose errors the agent's model reads; the SDK hides the texts of all others."""
     from mcp.server.mcpserver.exceptions import ToolError
 
     @wraps(tool)
     def call(**arguments: Any) -> dict[str, Any]:
         try:
-            return tool(**arguments)
+            return within(limit_s, lambda: tool(**arguments))
+        except TimeoutError as exc:
+            said = f"UNKNOWN: it took more than {limit_s:g} s, so nobody could say; ask the user"
+            raise ToolError(said) from exc
         except Exception as exc:
             said = " ".join(str(exc).split())
             if not isinstance(exc, GhostbustError):

@@ -37,7 +37,12 @@ REPORTED: Final = "(reported)"
 which is 1, must not become part of a watched model's"""
 _MOST_TEXT: Final = 262_144
 """characters of a text; reading one takes about 10 s a million"""
-_INSTALLS: Final = {Ecosystem.PYPI: "pip install", Ecosystem.NPM: "npm install"}
+_INSTALLS: Final = {
+    Ecosystem.PYPI: "pip install", Ecosystem.NPM: "npm install", Ecosystem.CARGO: "cargo add",
+}  # fmt: skip
+
+_LIMIT_S: Final = 20.0
+"""of a call's look-ups; many clients wait 60 s for an answer"""
 
 Document = dict[str, Any]
 Text = Annotated[
@@ -59,12 +64,13 @@ class PackageTools:
     """as given; None: the environment's, or the user's"""
     vouching: Vouching
     keep_prompts: bool = False
+    limit_s: float = _LIMIT_S
 
     def check(
         self,
         packages: Annotated[
             list[str],
-            Field(max_length=500, description="requests, left-pad@npm, @scope/name@npm or a purl."),
+            Field(max_length=500, description="requests, left-pad@npm, serde@cargo or a purl."),
         ] = [],  # noqa: B006 (the SDK makes a schema of it, and nothing changes it)
         command: Annotated[
             str, Field(max_length=_MOST_TEXT, description="A shell command that may install.")
@@ -84,7 +90,7 @@ class PackageTools:
             add_source(gathered, source)
         # Comments don't excuse a name here: the agent writes them.
         own = OwnCode(heed_comments=False)
-        with open_judge(self.mode, self.home, self.day) as judge:
+        with open_judge(self.mode, self.home, self.day, limit_s=self.limit_s) as judge:
             found = judge_sources(judge, self.vouching, gathered.sources, own)
         checked = CheckedList(found, str(self.mode)).to_dict()
         return checked | {"not_looked_at": plain(gathered.skipped)}
@@ -152,7 +158,7 @@ class PackageTools:
         refs = examine(completion).refs
         if not refs:
             return {"kept": False, "why": f"{ref.name} is a placeholder, which no model invents"}
-        with open_judge(self.mode, self.home, self.day) as judge:
+        with open_judge(self.mode, self.home, self.day, limit_s=self.limit_s) as judge:
             lookup = judge.refs(refs)[0].lookup
         said = f"{lookup.name}: {lookup.verdict}, {lookup.reason}: {lookup.evidence}"
         if not lookup.invented:

@@ -1,6 +1,6 @@
 """The guard of a sampler that can take back what it has written.
 
-An invented name is taken back and drawn anew, once as freely as before: the model itself mostly
+An invented name is taken back and drawn anew, once as freely as before: the model itself often
 knows a real one that it meant, and what it draws is its own distribution under the condition that
 the name is real. A mask over tokens from the start would force the rest of a name once begun, and
 walk into far-fetched ones. If it invents again, it is held to well-known names (``names.py``).
@@ -14,11 +14,15 @@ from dataclasses import dataclass, field
 
 from ghostbust.guard.names import KnownNames
 from ghostbust.guard.reading import HARD, Asked, Guard, Reading
+from ghostbust.measure import asks_of_its_names
 from ghostbust.records import Prompt
 from ghostbust.samplers.interface import Cut
 
-FREE_DRAWS = 1
-"""draws of a name anew before it is held to well-known ones"""
+REVISION = 1
+"""raised with every change of what it does to an answer: answers of another one aren't reused"""
+FREE_DRAWS = 4
+"""names of an answer that are drawn anew as freely as before; whoever has invented so often is held
+at once, lest the tokens run out"""
 DUE_CHARACTERS = 256
 """an answer is read at least so often, however long its lines are"""
 
@@ -35,7 +39,8 @@ class RewindingGuard:
 
     def read(self, prompt: Prompt) -> RewindingReader:
         """The reader of one answer to the prompt."""
-        asked = Asked(prompt.text, prompt.expects_list, prompt.ecosystem)
+        own = "" if asks_of_its_names(prompt) else prompt.text
+        asked = Asked(own, prompt.expects_list, prompt.ecosystem)
         return RewindingReader(self.guard.read(asked), self.names, expects_list=prompt.expects_list)
 
 
@@ -46,7 +51,7 @@ class RewindingReader:
         self._reading, self._names = reading, names
         self._marks = ("`", "**", "]", ":") if expects_list else ()
         self._unread, self._in_line = 0, False
-        self._start, self._draws = -1, 0
+        self._start, self._free = -1, 0
 
     def is_due(self, piece: str) -> bool:
         """True at a line's end, and where a listed name in marks may have ended."""
@@ -63,11 +68,10 @@ class RewindingReader:
         if found is None:
             return None
         ref = found.ref
-        self._draws = self._draws + 1 if ref.start == self._start else 1
-        self._start = ref.start
         if not last:
-            place = None if self._draws <= FREE_DRAWS else self._names.place(ref)
-            return Cut(ref.start, place=place)
+            is_free = ref.start != self._start and self._free < FREE_DRAWS
+            self._start, self._free = ref.start, self._free + is_free
+            return Cut(ref.start, place=None if is_free else self._names.place(ref))
         if ref.kind in HARD:
             return Cut(text.rfind("\n", 0, ref.start) + 1, ends=True)
         self._reading.let_through(ref.end)

@@ -7,7 +7,7 @@ import json
 import tarfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -30,8 +30,9 @@ class Loopback:
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(body))}.items():
                     self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
+                with suppress(ConnectionError):  # who asked may have left
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
@@ -138,22 +139,28 @@ class FakeRegistries(Loopback):
             }  # fmt: skip
             return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
         if kind == "index" and name in self.crates and rest == crate_path(name):
-            lines = (
-                {"name": name, "vers": version, "deps": [], "cksum": "0" * 64, "yanked": False}
-                for version in self.crates[name]
-            )
-            body = "".join(json.dumps(line) + "\n" for line in lines)
-            return 200, {"Content-Type": "text/plain"}, body.encode()
+            return 200, {"Content-Type": "text/plain"}, self._crate(name)
         return 404, {}, b""
+
+    def _crate(self, name: str) -> bytes:
+        """A crate's file in the index."""
+        lines = (
+            {"name": name, "vers": version, "deps": [], "cksum": "0" * 64, "yanked": False}
+            for version in self.crates[name]
+        )
+        return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
     def _archive(self) -> bytes:
         """The index of crates as a git host packs it."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-            for path in ("config.json", "README.md", *map(crate_path, self.crates)):
+            files = {"config.json": b"{}", "README.md": b""}
+            files |= {crate_path(name): self._crate(name) for name in self.crates}
+            for path, body in files.items():
                 entry = tarfile.TarInfo(f"index-0123abc/{path}")
                 entry.mtime = 1_780_000_000  # 2026-05-28
-                tar.addfile(entry)
+                entry.size = len(body)
+                tar.addfile(entry, io.BytesIO(body))
         return packed.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import signal
 import subprocess
@@ -22,7 +23,12 @@ from ghostbust.cli.lazy import LazyCommand
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
-HEAVY = ("torch", "transformers", "peft", "textual", "scipy", "tree_sitter")
+HEAVY = ("torch", "transformers", "peft", "textual", "scipy", "tree_sitter", "pydantic", "httpx")
+EVENT = {
+    "session_id": "a", "transcript_path": "/a.jsonl", "cwd": "/", "hook_event_name": "PreToolUse",
+    "tool_name": "Bash", "tool_input": {"command": "pip install requests"},
+}  # fmt: skip
+"""of Claude Code; to a command that reads texts, a text"""
 
 
 def ghostbust_process(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -33,7 +39,13 @@ def ghostbust_process(*args: str, stdin: str = "") -> subprocess.CompletedProces
 
 
 @pytest.mark.parametrize(
-    "args", [("--help",), ("check", "requests", "--registry", "snapshot"), ("extract", "-")]
+    "args",
+    [
+        ("--help",),
+        ("check", "requests", "--registry", "snapshot"),
+        ("extract", "-"),
+        ("hook", "--registry", "snapshot"),
+    ],
 )
 def test_light_commands_load_no_heavy_library(args: tuple[str, ...]) -> None:
     program = (
@@ -46,7 +58,7 @@ def test_light_commands_load_no_heavy_library(args: tuple[str, ...]) -> None:
     )
     ended = subprocess.run(
         [sys.executable, "-c", program, *args],
-        input="", capture_output=True, text=True, timeout=60, check=False,
+        input=json.dumps(EVENT), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ended.stderr.splitlines()[-1] == "0 []"
 

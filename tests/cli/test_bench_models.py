@@ -81,20 +81,32 @@ def test_methods_in_one_table_apart_from_the_users_home(
     bench: Run, run: Run, home: Path, talking_model_dir: Path, tmp_path: Path
 ) -> None:
     plots = tmp_path / "plots"
-    methods = ("--method", "au-repair", "--method", "ga", "--method", "base@0.3")
+    methods = (
+        "--method",
+        "au-repair",
+        "--method",
+        "ga",
+        "--method",
+        "base@0.3",
+        "--method",
+        "guard",
+    )
     asked = (*methods, "--seed", 5, "--json")
     told = document(bench("unlearners", *asked, "--plot", plots))
     assert set(told) == TRAINED | {
-        "methods", "lr", "comparators", "seeds", "holdout_samples", "equal_steps", "fresh",
+        "methods", "lr", "comparators", "guard", "seeds", "holdout_samples", "equal_steps", "fresh",
     }  # fmt: skip
     assert (told["methods"], told["seeds"]) == (["au-repair", "ga"], [5])
+    assert told["guard"]
     assert (told["lr"], told["comparators"]) == ([], ["base@0.3"])
     assert (told["train_tasks"], told["holdout_tasks"], told["samples"]) == (12, 10, 1)
     assert told["holdout_samples"] == 2, "the settings' gates.samples"
     summary = rows(told, "summary")
     assert [(row["method"], row["seed"]) for row in summary] == [
-        ("au-repair", 5), ("au-repair", "all 1"), ("ga", 5), ("ga", "all 1"), ("base@0.3", ""),
-        ("base again", ""),
+        ("au-repair", 5), ("au-repair", "all 1"), ("ga", 5), ("ga", "all 1"),
+        ("au-repair + guard", 5), ("au-repair + guard", "all 1"),
+        ("ga + guard", 5), ("ga + guard", "all 1"),
+        ("guard", ""), ("base@0.3", ""), ("base again", ""),
     ]  # fmt: skip
     assert set(summary[0]["drop"]) == {"value", "low", "high"}
     assert set(summary[1]["drop"]) == {"mean", "least", "most"}

@@ -130,6 +130,12 @@ def test_sarif_and_github(run: Run) -> None:
     assert result.exit_code == 1
     (line,) = result.stdout.splitlines()
     assert line.startswith("::error title=Package doesn't exist,file=requirements.txt,line=3,")
+    both = run(*checked, "github", "--sarif", "found.sarif")
+    assert (both.exit_code, both.stdout) == (1, result.stdout)
+    assert json.loads(Path("found.sarif").read_text("utf-8")) == log
+    assert "no/found.sarif" in one_line(
+        run(*checked, "github", "--sarif", "requirements.txt/no/found.sarif")
+    )
 
 
 def test_format_json_is_json(run: Run) -> None:

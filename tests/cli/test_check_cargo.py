@@ -12,6 +12,7 @@ from ghostbust.cli.hook_agents import FileWrite, ToolEvent
 from ghostbust.cli.hook_ruling import HookRules, rule
 from ghostbust.cli.judging import Vouching
 from ghostbust.registries.judge import Mode
+from ghostbust.registries.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from tests.cli.conftest import FakeRegistries, Run
@@ -90,7 +91,9 @@ def test_the_hook_reads_manifests(
     assert ruling.decision == decision, ruling.reason
 
 
-def test_a_synced_snapshot_answers_without_asking(registries: FakeRegistries, run: Run) -> None:
+def test_a_synced_snapshot_answers_without_asking(
+    registries: FakeRegistries, run: Run, home: Path
+) -> None:
     address = registries.settings["PIP_INDEX_URL"].replace("/simple", "/archive.tar.gz")
     made = json.loads(
         run("registry", "sync", "--ecosystem", "cargo", "--index", address, "--json").stdout
@@ -99,12 +102,25 @@ def test_a_synced_snapshot_answers_without_asking(registries: FakeRegistries, ru
     registries.asked.clear()
     for names, code in (["serde@cargo", "serde_json@cargo"], 0), ([f"{BAD}@cargo"], 1):
         assert run("check", *names, "--registry", "snapshot").exit_code == code
+    # By the newest version of that day: only far beyond it, there is none.
+    for wanted, code in (
+        ("99", 1),
+        (">=3, <9", 1),
+        ("=99.0.0-rc.1", 1),
+        ("2", 0),
+        ("1.0.300", 0),
+        ("<99", 0),
+    ):
+        Path("Cargo.toml").write_text(f'[dependencies]\nserde = "{wanted}"\n')
+        assert run("check", "Cargo.toml", "--registry", "snapshot").exit_code == code, wanted
     assert not registries.asked
     registries.crates["tokio"] = ["1.0.0"]
     again = json.loads(
         run("registry", "sync", "--ecosystem", "cargo", "--index", address, "--json").stdout
     )
     assert (again["names"], again["added"]) == (3, 1)
+    kept = home / "registry" / "2026-05-28" / "registry-cargo.json"
+    assert [Snapshot.load(kept).newest(name) for name in ("serde", "tokio")] == ["1.0.228", ""]
     assert [one["ecosystem"] for one in json.loads(run("registry", "status", "--json").stdout)[
         "snapshots"]] == ["pypi", "npm", "cargo"]  # fmt: skip
 

@@ -37,8 +37,8 @@ Eval = Callable[..., Result]
 
 SETTINGS = "[sampling]\nmax_new_tokens = 8\nsamples_per_prompt = 2\n\n[model]\ndevice = 'cpu'\n"
 KEYS = {
-    "model", "adapters", "seed", "registry", "tasks", "fresh", "coding_tasks", "suites", "samples",
-    "temperatures", "sections", "plots", "wall_s",
+    "model", "adapters", "seed", "registry", "tasks", "fresh", "guard", "coding_tasks", "suites",
+    "samples", "temperatures", "sections", "plots", "wall_s",
 }  # fmt: skip
 
 
@@ -99,6 +99,24 @@ def test_an_adapter_stands_beside_the_base_and_the_base_again(
     assert {run.spec.kind for run in runs} == {RunKind.EVAL}
     assert len({run.spec.seed for run in runs if run.spec.settings["temperature"]}) == 3
     assert {side_of(family, 0.25) for family in families} == {Side.HOLDOUT}
+
+
+def test_under_the_guard_nothing_that_it_knows_is_invented(
+    evaluate: Eval, adapter_dir: Path, home: Path
+) -> None:
+    asked = ("--json", "--adapter", adapter_dir, "--temperature", 0.7)
+    told = document(evaluate(*asked, "--guard"))
+    (name,) = told["adapters"]
+    assert told["guard"]
+    whole = {row["model"]: row for row in rows(told, "rates") if row["context"] == "all"}
+    assert list(whole) == ["base", "base again", "guard", name, f"{name} + guard"]
+    assert whole["base"]["rate"]["value"] > 0.1
+    assert whole["guard"]["rate"]["value"] < whole["base"]["rate"]["value"] / 2
+    with Store.open(home / "ghostbust.db") as store:
+        runs = len(store.runs.recent())
+    document(evaluate(*asked))
+    with Store.open(home / "ghostbust.db") as store:
+        assert len(store.runs.recent()) == runs, "guarded answers are nobody else's"
 
 
 def test_people_get_tables_with_notes(evaluate: Eval) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -302,10 +304,10 @@ def test_a_slow_registry_is_unknown(
     index: FakeIndex, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del run  # sets the index
-    answer = index.answer
+    over, answer = threading.Event(), index.answer
 
     def slow(path: str, known: str | None) -> tuple[int, dict[str, str], bytes]:
-        time.sleep(2)
+        over.wait(60)
         return answer(path, known)
 
     monkeypatch.setattr(index, "answer", slow)
@@ -315,7 +317,13 @@ def test_a_slow_registry_is_unknown(
     ruling = rule(event, rules)
     assert ruling.decision == "ask"
     assert "took more than 0.3 s" in ruling.reason
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 15  # which agents wait; a busy machine takes its time
+    # What a snapshot says counts, whoever else is slow.
+    event = read_event(AGENTS["claude"], claude(f"pip install {BAD} && npm i zz-quux-in-npm"))
+    ruling = rule(event, replace(rules, mode=Mode.AUTO))
+    assert ruling.decision == "deny"
+    assert "took more than 0.3 s" in ruling.reason
+    over.set()
 
 
 def test_a_command_that_takes_too_long_to_read_is_asked_about(tmp_path: Path) -> None:

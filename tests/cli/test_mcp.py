@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,14 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ghostbust.cli.judging import Vouching
+from ghostbust.cli.mcp import server_of
+from ghostbust.cli.mcp_tools import PackageTools
 from ghostbust.home import Home
+from ghostbust.records import Ecosystem
+from ghostbust.registries.judge import Mode
+from ghostbust.registries.snapshot import NameRow, build_snapshot
 from tests.cli.reading import document
 
 if TYPE_CHECKING:
     from mcp import Client
 
     from ghostbust.registries.snapshot import Snapshot
-    from tests.cli.conftest import Run
+    from tests.cli.conftest import FakeIndex, Run
 
 BAD = "zz-quux-sensorlib"
 
@@ -111,11 +119,59 @@ async def test_a_reported_invention_gets_into_the_ledger_and_a_real_name_does_no
     assert [one["name"] for one in ledger] == [BAD]
 
 
+async def test_an_invented_crate_is_reported_as_an_install_of_a_crate(
+    home: Path, present: Snapshot, run: Run
+) -> None:
+    build_snapshot(
+        [NameRow("serde")], ecosystem=Ecosystem.CARGO, date=present.date, complete=True,
+        out_dir=home / "registry",
+    )  # fmt: skip
+    async with served(home) as client:
+        real = await called(client, "report_invention", name="serde", ecosystem="cargo")
+        assert not real["kept"]
+        kept = await called(client, "report_invention", name="zz_no_crate", ecosystem="cargo")
+        assert kept["kept"]
+    document(run("ingest", kept["file"], "--registry", "snapshot", "--json"))
+    (one,) = document(run("names", "list", "--reveal", "--json"))["names"]
+    assert (one["ecosystem"], one["name"]) == ("cargo", "zz-no-crate")
+
+
 async def test_prompts_are_kept_where_asked(home: Path, present: Snapshot, run: Run) -> None:
     async with served(home, "--keep-prompts") as client:
         assert (await called(client, "report_invention", name=BAD, prompt="how?"))["prompt_kept"]
     (line,) = Home(home).reported.read_text("utf-8").splitlines()
     assert json.loads(line)["prompt"] == "how?"
+
+
+async def test_a_registry_that_hangs_is_unknown_and_so_is_a_call_that_does(
+    home: Path, index: FakeIndex, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del run  # sets the index
+    mcp = pytest.importorskip("mcp", reason="the extra mcp isn't installed")
+    over, answer = threading.Event(), index.answer
+
+    def hanging(path: str, known: str | None) -> tuple[int, dict[str, str], bytes]:
+        over.wait(30)
+        return answer(path, known)
+
+    monkeypatch.setattr(index, "answer", hanging)
+    tools = PackageTools(Mode.LIVE, None, home, Vouching(), limit_s=0.3)
+    began = time.monotonic()
+    async with mcp.Client(server_of(tools)) as client:
+        found = await called(client, "check", packages=["requests", "typing"])
+        judged = [(one["name"], one["verdict"], one["reason"]) for one in found["results"]]
+        assert judged == [("requests", "UNKNOWN", "unreachable"), ("typing", "BUILTIN", "builtin")]
+        assert "more than 0.3 s" in found["results"][0]["evidence"]
+        kept = await called(client, "report_invention", name="requests")
+        assert (kept["kept"], "more than 0.3 s" in kept["why"]) == (False, True)
+    assert time.monotonic() - began < 10
+
+    # Whatever else doesn't end, such as asking for the registry's address.
+    monkeypatch.setattr("ghostbust.cli.mcp._MORE_S", 0.1)
+    monkeypatch.setattr("ghostbust.cli.mcp_tools.examine", lambda *_, **__: over.wait(30))
+    async with mcp.Client(server_of(tools)) as client:
+        assert "UNKNOWN: it took more than 0.4 s" in await refused(client, "extract", text="x")
+    over.set()
 
 
 def test_without_the_extra_one_line_says_what_to_type(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ in a folder that is removed at the end.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -26,10 +27,17 @@ TIMES: Final = 4
 WALL_S: Final = 0.25
 """wanted too"""
 _ANSWER: Final = "```sh\npip install requests flask\n```\n\n```python\nimport numpy\n```\n"
+_EVENT: Final = {
+    "session_id": "a", "transcript_path": "/a.jsonl", "cwd": "/", "hook_event_name": "PreToolUse",
+    "tool_name": "Bash", "tool_input": {"command": "pip install requests"},
+}  # fmt: skip
+"""of Claude Code, on every command's standard input"""
 COMMANDS: Final = {
     "check requests": ("check", "requests"),
     "check --json": ("check", "requests", "--json"),
-    "check -f FILE": ("check", "-f", "requirements.txt"),
+    # By the snapshot: else registries are asked for the version.
+    "check -f FILE": ("check", "-f", "requirements.txt", "--registry", "snapshot"),
+    "hook": ("hook",),
     "extract FILE": ("extract", "answer.md"),
     "--help": ("--help",),
 }
@@ -45,7 +53,10 @@ class Took(NamedTuple):
 def run_once(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Took:
     """One run; raises CalledProcessError where the command fails."""
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environ, capture_output=True, check=True)
+    subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, check=True,
+        input=json.dumps(_EVENT).encode(),
+    )  # fmt: skip
     wall_s, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
     return Took(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 

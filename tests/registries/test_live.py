@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import HTTPServer
@@ -61,7 +62,7 @@ class FakeRegistry:
             self.down.discard(name)
         self.asked.append(name)
         self.known.append(known)
-        await asyncio.sleep(0)
+        await asyncio.sleep(60 if name == "slow" else 0)
         if name in self.down:
             raise self.error(f"{name}: connection lost")
         return verdict(name, Verdict.REAL if name in self.real else Verdict.ABSENT)
@@ -183,6 +184,24 @@ def test_versions_of_those_that_answer_in_time(live: LiveLookups, registry: Fake
     found = live.versions(Ecosystem.PYPI, ["a", "b", "slow"], limit_s=0.2)
     assert found == {"a": ["1.0"]}
     assert live.versions(Ecosystem.PYPI, [], limit_s=0.2) == {}
+
+
+def test_what_is_not_answered_within_the_limit_is_unknown_and_the_rest_stays(
+    registry: FakeRegistry, cache: Cache
+) -> None:
+    live = LiveLookups({Ecosystem.PYPI: registry}, cache=cache, limit_s=0.2)
+    began = time.monotonic()
+    found = live.look_up(Ecosystem.PYPI, ["a", "slow"])
+    found |= live.look_up(Ecosystem.PYPI, ["b"])  # the limit is of all look-ups together
+    assert live.versions(Ecosystem.PYPI, ["slow"], limit_s=9) == {}
+    assert time.monotonic() - began < 1
+    live.close()
+    assert {name: (one.verdict, one.reason) for name, one in found.items()} == {
+        "a": (Verdict.REAL, "real"), "slow": (Verdict.UNKNOWN, "unreachable"),
+        "b": (Verdict.UNKNOWN, "unreachable"),
+    }  # fmt: skip
+    assert "more than 0.2 s" in found["slow"].evidence
+    assert list(cache.kept) == [(Ecosystem.PYPI, "a")]
 
 
 def test_an_ecosystem_that_was_not_set_up(live: LiveLookups) -> None:

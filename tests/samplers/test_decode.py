@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -217,7 +218,7 @@ class TakesBack:
 def test_what_is_taken_back_leaves_no_trace(rows: int, tiny: LoadedModel) -> None:
     places = [(9, 4), (24, 20), (3, 0), (12, 11), (10, 1)]
     asked = [
-        replace(request, check=lambda place=place: TakesBack(*place))
+        replace(request, check=partial(TakesBack, *place))
         for request, place in zip(requests(0), places, strict=True)
     ]
     free = run(tiny.model, requests(0), GREEDY)
