@@ -39,6 +39,7 @@ from ghostbust.sections import (
     DaemonSection,
     DiscoverySection,
     GatesSection,
+    GuardSection,
     IngestSection,
     JobsSection,
     ModelSection,
@@ -92,6 +93,7 @@ class Config(BaseSettings):
     rollback: RollbackSection = RollbackSection()
     discovery: DiscoverySection = DiscoverySection()
     ingest: IngestSection = IngestSection()
+    guard: GuardSection = GuardSection()
     daemon: DaemonSection = DaemonSection()
     jobs: JobsSection = JobsSection()
     budget: BudgetSection = BudgetSection()
@@ -211,9 +213,10 @@ def _read(file: Path) -> dict[str, Any]:
         gates["mbpp"] = (
             named if named.startswith(HUB) else str(file.parent / Path(named).expanduser())
         )
-    publish = data.get("publish")
-    if isinstance(publish, dict) and isinstance(publish.get("pointer"), str):
-        publish["pointer"] = file.parent / Path(publish["pointer"]).expanduser()
+    for section, key in (("publish", "pointer"), ("guard", "log")):
+        table = data.get(section)
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = file.parent / Path(table[key]).expanduser()
     return data
 
 

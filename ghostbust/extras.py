@@ -18,6 +18,8 @@ LOCAL: Final = (
     "numpy",
 )
 """the libraries of the extra ``local``, as they are imported: what runs and trains a model here"""
+GUARD: Final = ("starlette", "uvicorn")
+"""those of the extra ``guard``: what serves over HTTP"""
 
 
 def has_local() -> bool:
@@ -29,3 +31,9 @@ def need_local(what: str) -> None:
     """Raises UsageError where the extra ``local`` isn't installed; ``what`` needs it."""
     if not has_local():
         raise UsageError(f"{what} needs more libraries: pip install 'ghostbust[local]'")
+
+
+def need_guard(what: str) -> None:
+    """The same of the extra ``guard``."""
+    if not all(map(find_spec, GUARD)):
+        raise UsageError(f"{what} needs more libraries: pip install 'ghostbust[guard]'")

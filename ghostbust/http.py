@@ -13,7 +13,7 @@ import asyncio
 import os
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -62,6 +62,12 @@ CONNECT_S: Final = 10.0
 """to connect, where the whole answer may take longer"""
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 
+_ONE_HOP: Final = frozenset(
+    """connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer
+    transfer-encoding upgrade""".split()  # noqa: SIM905
+)
+"""headers that are for the next one only (RFC 9110, 7.6.1)"""
+
 
 class TooLargeError(Error):
     """An answer with more bytes than allowed."""
@@ -81,6 +87,28 @@ def server_url(address: str, what: str) -> URL:
     if url.userinfo:
         raise UsageError(f"{what} holds credentials; put the key into the environment instead")
     return url
+
+
+def passed_on(headers: Iterable[tuple[bytes, bytes]], *less: str) -> list[tuple[bytes, bytes]]:
+    """The headers that somebody between client and server passes on, but for ``less``."""
+    kept = [(name, value) for name, value in headers]
+    gone = _ONE_HOP.union(less)
+    for name, value in kept:
+        if name.lower() == b"connection":
+            gone |= {one.strip().lower() for one in value.decode("latin-1").split(",")}
+    return [(name, value) for name, value in kept if name.decode("latin-1").lower() not in gone]
+
+
+def plain_client(*, silence_s: float, transport: AsyncBaseTransport | None = None) -> AsyncClient:
+    """A client for the requests of others: no headers of its own, any number of connections.
+
+    ``silence_s``: the longest wait for the next byte.
+    """
+    client = AsyncClient(
+        timeout=Timeout(silence_s, connect=CONNECT_S), limits=Limits(), transport=transport
+    )
+    client.headers.clear()
+    return client
 
 
 def headers_with_key(variable: str) -> dict[str, str]:

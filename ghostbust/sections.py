@@ -395,6 +395,23 @@ class IngestSection(Section):
     """seconds from one look for new lines to the next, where logs are followed"""
 
 
+class GuardSection(Section):
+    """How `ghostbust guard serve` stands before a model server."""
+
+    upstream: str | None = None
+    """base URL of the OpenAI-compatible server whose answers are read"""
+    host: str = "127.0.0.1"
+    """address that it listens on; by default nobody else's machine can reach it"""
+    port: int = Field(default=8471, ge=1, le=65535)
+    """port that it listens on"""
+    action: Literal["annotate", "replace", "stop"] = "replace"
+    """a line with an invented name gets a note behind it, or in its place, or the answer ends"""
+    on_error: Literal["open", "closed"] = "open"
+    """answers that can't be read: `open` lets them pass, `closed` turns them into an error"""
+    log: Path | None = None
+    """file that gets prompts and answers as `ghostbust ingest` reads them; none: nothing is kept"""
+
+
 class DaemonSection(Section):
     """When the daemon does what."""
 

@@ -221,3 +221,9 @@ async def test_a_model_server_has_both_limits(serve: Serve, answer: Answer, said
     async with httpx.AsyncClient(base_url=serve(answer), timeout=timeout_s) as client:
         with pytest.raises(EndpointError, match=said):
             await request_json(client, "GET", "/models", None, BaseModel, attempts=1)
+
+
+def test_headers_for_one_hop_are_not_passed_on() -> None:
+    kept = [(b"Authorization", b"Bearer x"), (b"X-Own", b"1")]
+    one_hop = [(b"Connection", b"keep-alive, X-Hop"), (b"X-Hop", b"1"), (b"Transfer-Encoding", b"")]
+    assert http.passed_on([*kept, *one_hop, (b"Host", b"a")], "host") == kept

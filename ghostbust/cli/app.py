@@ -24,6 +24,7 @@ COMMANDS = (
      "Compare adapters with the base on held-out tasks: what they invent, and what else changed."),
     ("daemon", "daemon:daemon",
      "Watch the deployed model, and train a round when enough new inventions are logged."),
+    ("guard", "guard:guard", "Keep invented names from leaving a model server, untrained."),
     ("dashboard", "dashboard:dashboard",
      "Watch rates, names, samples, rounds, adapters, prompts and jobs; review and decide."),
     ("report", "report:report",

@@ -25,6 +25,8 @@ WINDOW = 4_000
 """characters before a line that it is read with; of a longer answer the rest is forgotten"""
 LONGEST_LINE = 2_000
 """characters; a longer line is read in pieces, lest a name wait for its end for ever"""
+LONGEST_OPENING = 200
+"""characters of the line that opens a fence; it is read again with every line of a long one"""
 
 FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _MAY_NAME = re.compile(
@@ -115,9 +117,35 @@ class Reading:
         """What was found before this place isn't returned again."""
         self._let = place
 
+    def may_name_at(self, text: str, line: int, place: int) -> bool:
+        """Whether the line that begins at ``line`` may name a package, by what begins at ``place``.
+
+        True anywhere in a fence, and where a list was asked for.
+        """
+        inside = self._asked.expects_list or self.fence_at(text, line) is not None
+        return inside or _MAY_NAME.search(text, place) is not None
+
+    def fence_at(self, text: str, place: int) -> str | None:
+        """The line that opened the fence around a place; None outside of fences."""
+        return self._fences.open_at(text, place)
+
+    def shortened(self, text: str) -> str:
+        """What is still needed of the answer so far; from now on it stands for the answer.
+
+        Its end is that of ``text``, so spans move by the difference of the lengths.
+        """
+        start, fence = self._window(text)
+        rest = f"{fence}{text[start:]}"
+        if len(rest) >= len(text):
+            return text
+        self._read += len(rest) - len(text)
+        self._let += len(rest) - len(text)
+        self._fences = _Fences()
+        return rest
+
     def _first(self, text: str, end: int, *, truncated: bool) -> Judged | None:
         """The first invention that is seen from the window before ``end``."""
-        if not self._may_name(text, text[self._read : end]):
+        if not self._may_name(text, text[self._begun(text) : end]):
             return None
         start, fence = self._window(text)
         window = fence + text[start:end]
@@ -127,6 +155,13 @@ class Reading:
                 ref = replace(one.ref, start=one.ref.start + shift, end=one.ref.end + shift)
                 return replace(one, ref=ref)
         return None
+
+    def _begun(self, text: str) -> int:
+        """Where the line begins that goes on at what is new; its command may stand there."""
+        start = text.rfind("\n", 0, self._read) + 1
+        while start > 1 and text[max(start - 3, 0) : start].rstrip("\r\n").endswith("\\"):
+            start = text.rfind("\n", 0, start - 1) + 1
+        return max(start, self._read - WINDOW)
 
     def _may_name(self, text: str, new: str) -> bool:
         """False where the new lines can't name a package, which is so for most lines of code."""
@@ -163,7 +198,7 @@ class _Fences:
             for found in FENCE.finditer(text, self._end, place):
                 mark = found[1]
                 if opened is None:
-                    opened = found[0].strip()
+                    opened = found[0].strip()[:LONGEST_OPENING]
                 elif opened.startswith(mark) and not found[2].strip():
                     opened = None
                 else:

@@ -24,10 +24,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from ghostbust.extractors.asking import asks_for_list
 from ghostbust.extractors.extract import extract
 from ghostbust.extractors.manifests import requirements_refs
 from ghostbust.loop.ingest.formats import read_line
-from ghostbust.loop.ingest.reading import asks_for_list
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Judge, Mode, default_judge
 from ghostbust.registries.snapshot import Snapshot, find_snapshot
