@@ -10,6 +10,7 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import help_if_bare
+from ghostbust.cli.help import Commands, HelpGroup
 from ghostbust.cli.hook_agents import (
     AGENTS,
     Agent,
@@ -84,7 +85,7 @@ def _answer(
     raise typer.Exit(_say(ruling, caller))
 
 
-hook = typer.Typer(name="hook", invoke_without_command=True, callback=_answer)
+hook = Commands(name="hook", cls=HelpGroup, invoke_without_command=True, callback=_answer)
 
 
 def _stdin() -> bytes:

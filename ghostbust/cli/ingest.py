@@ -33,7 +33,7 @@ def ingest(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Log files or folders, plain or gzip; - reads standard input.",
             show_default=False,
         ),
@@ -45,6 +45,7 @@ def ingest(
         str | None,
         typer.Option(
             "--model",
+            metavar="NAME",
             show_default="the settings' model.name",
             help="Of answers whose log doesn't say their model.",
         ),

@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from ghostbust.cli.help import Commands, HelpCommand
+
 
 class LazyCommand(TyperCommand):
     """Stands for a command or a group of them, of which it knows the name and the first line.
@@ -17,10 +19,13 @@ class LazyCommand(TyperCommand):
     Whoever calls it, or asks for its own help, gets the real one.
     """
 
-    def __init__(self, name: str, where: str, first_line: str, kind: str | None = None) -> None:
+    def __init__(
+        self, name: str, where: str, panel: str, first_line: str, kind: str | None = None
+    ) -> None:
         """``where``: ``module:attribute`` in `ghostbust.cli`, a function or a `typer.Typer`;
-        ``kind``: the command's class in that module, where it has one of its own."""
-        super().__init__(name, help=first_line)
+        ``panel``: the heading that it stands below; ``kind``: the command's class in that module,
+        where it has one of its own."""
+        super().__init__(name, help=first_line, rich_help_panel=panel)
         self._where = where
         self._kind = kind
 
@@ -32,8 +37,9 @@ class LazyCommand(TyperCommand):
         found = getattr(module, attribute)
         if isinstance(found, typer.Typer):
             return get_group(found)
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(self.name, cls=getattr(module, self._kind) if self._kind else None)(found)
+        alone = Commands(add_completion=False, pretty_exceptions_enable=False)
+        kind = getattr(module, self._kind) if self._kind else HelpCommand
+        alone.command(self.name, cls=kind)(found)
         made = get_command(alone)
         assert isinstance(made, TyperCommand)
         return made

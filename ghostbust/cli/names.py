@@ -32,7 +32,9 @@ names = command_group("names", "Invented names: list, review, ask for them again
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A name of the ledger: acme-core, @acme/ui, a purl.")
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept beside the decision.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; kept beside the decision.")
+]
 OrderOption = Annotated[
     NameOrder,
     typer.Option("--order", help="Counts and times run downwards; repeats: surest first."),
@@ -121,7 +123,9 @@ def look_up(cli: Invocation, name: NameArgument) -> None:
 @invoked_with("home", "as_json")
 def list_names(
     cli: Invocation,
-    search: Annotated[str, typer.Option("--search", help="Part of a name, in any case.")] = "",
+    search: Annotated[
+        str, typer.Option("--search", metavar="TEXT", help="Part of a name, in any case.")
+    ] = "",
     order: OrderOption = NameOrder.TIMES_SEEN,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Names listed, at most.")] = 50,
     adapter: AdapterOption = "deployed",

@@ -53,7 +53,8 @@ def prune(
         typer.Option("--older-than", min=0, metavar="DAYS", help="Only those added before that."),
     ] = None,
     operator: Annotated[
-        str | None, typer.Option("--operator", help="Only those made by this rewriting.")
+        str | None,
+        typer.Option("--operator", metavar="NAME", help="Only those made by this rewriting."),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it; without it, only what would go is listed.")
@@ -116,7 +117,8 @@ def list_prompts(
         Literal["all", "train", "holdout"], typer.Option("--side", help="Of this side only.")
     ] = "all",
     operator: Annotated[
-        str | None, typer.Option("--operator", help="Made by this rewriting; 'none': by none.")
+        str | None,
+        typer.Option("--operator", metavar="NAME", help="Made by this rewriting; 'none': by none."),
     ] = None,
     paid: Annotated[
         bool, typer.Option("--paid", help="Only those that elicited an invented name.")

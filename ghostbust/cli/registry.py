@@ -153,7 +153,9 @@ def build(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder to write to.", show_default="HOME/registry"),
+        typer.Option(
+            "--out", metavar="DIR", help="Folder to write to.", show_default="HOME/registry"
+        ),
     ] = None,
 ) -> None:
     """Build a snapshot from a list of names; in the home folder it is used from then on."""
@@ -285,7 +287,7 @@ def diff(
     ],
     new: Annotated[
         str | None,
-        typer.Argument(metavar="[NEW]", help="The same.", show_default="the one in use"),
+        typer.Argument(metavar="NEW", help="The same.", show_default="the one in use"),
     ] = None,
     ecosystem: NamesOfOption = "pypi",
     limit: Annotated[
@@ -332,14 +334,16 @@ def imports(
     cli: Invocation,
     wheels: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[WHEEL]...", help="Wheels to read.", show_default=False),
+        typer.Argument(metavar="WHEEL", help="Wheels to read.", show_default=False),
     ] = None,
     installed: Annotated[
         bool, typer.Option("--installed", help="Also what this interpreter has installed.")
     ] = False,
     site: Annotated[
         list[Path] | None,
-        typer.Option("--site", help="Also what is installed in this folder; may be repeated."),
+        typer.Option(
+            "--site", metavar="DIR", help="Also what is installed in this folder; may be repeated."
+        ),
     ] = None,
     out: Annotated[
         Path | None,

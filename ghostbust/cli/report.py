@@ -31,7 +31,7 @@ def report(
     subject: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SUBJECT]...",
+            metavar="SUBJECT",
             help="run N, round N, or adapters A B (base for none); nothing for a period.",
             show_default=False,
         ),

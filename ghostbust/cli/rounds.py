@@ -34,6 +34,7 @@ def round_(
         str | None,
         typer.Option(
             "--method",
+            metavar="NAME",
             show_default="the settings' training.method",
             help="How it unlearns; a name that isn't known lists those there are.",
         ),

@@ -52,7 +52,11 @@ def sweep(
     fail_over: Annotated[
         float | None,
         typer.Option(
-            "--fail-over", min=0, max=1, help="Exit with 1 if the rate is over this share."
+            "--fail-over",
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Exit with 1 if the rate is over this share.",
         ),
     ] = None,
     registry: RegistryModeOption = None,
