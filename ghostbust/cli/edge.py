@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 import typer
 
 from ghostbust.cli.help import Commands, HelpGroup
-from ghostbust.errors import GhostbustError
+from ghostbust.errors import GhostbustError, UsageError
 from ghostbust.text import visible
 
 FINDINGS = 1
@@ -82,6 +82,18 @@ def help_if_bare(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
+
+
+def refuse_options(context: typer.Context) -> None:
+    """Raises UsageError for options between a group and its command: they would count for nothing.
+
+    For groups that are commands, too.
+    """
+    for param in context.command.params:
+        source = context.get_parameter_source(str(param.name))
+        if source is not None and source.name == "COMMANDLINE":
+            path, command = context.command_path, context.invoked_subcommand
+            raise UsageError(f"{param.opts[0]} stands behind the command: {path} {command} …")
 
 
 def _run(group: EdgeGroup, args: list[str]) -> int:
