@@ -92,8 +92,9 @@ def ingest(
         _stop_signals(follow) as stopped,
     ):
         read = read_logs(session, paths, follow=follow, stopped=stopped, listener=stages)
+    in_full = cli.output.names_in_full(reveal)
     names = [
-        (one.name if reveal else redact(one.name), one.verdict, one.reason, one.answers)
+        (one.name if in_full else redact(one.name), one.verdict, one.reason, one.answers)
         for one in read.named
     ]
     _print(cli.output, read, names)

@@ -57,7 +57,7 @@ def show(cli: Invocation, name: NameArgument, reveal: RevealOption = False) -> N
     known = store.ledger.details(ecosystem, wanted, adapter=store.promotions.deployed())
     if known is None:
         raise UsageError(f"the ledger has no name {wanted!r} of {ecosystem}")
-    one = known.name
+    one, reveal = known.name, output.names_in_full(reveal)
     output.line(f"{_shown(one, reveal)} ({ecosystem}): {one.verdict}, {one.reason}")
     output.line(f"seen {one.times_seen} times, by {one.prompts} prompts")
     output.line(f"came back: {came_back(one)}")
@@ -87,7 +87,8 @@ def _command_for(decision: str) -> Callable[..., None]:
 
         ecosystem, wanted = _parsed(name)
         said = decide(cli.open_store("change"), ecosystem, wanted, Decision(decision), reason)
-        cli.output.line(f"{redact(wanted)}: {said}")
+        shown = wanted if cli.output.names_in_full(reveal=False) else redact(wanted)
+        cli.output.line(f"{shown}: {said}")
         cli.output.document({"ecosystem": ecosystem, "decision": decision, "reason": reason})
 
     return command
@@ -149,6 +150,7 @@ def list_names(
     )
     found = [line.name for line in page.lines]
     total = store.ledger.count_new_inventions()
+    reveal = cli.output.names_in_full(reveal)
     _print(cli.output, found, whose, reveal=reveal)
     cli.output.line(f"{len(found)} of {total} names")
     documents = _documents(store, found, reveal=reveal)
@@ -191,6 +193,7 @@ def repeat(
             session, stages, names=count, order=order, samples=samples, budget=budget,
             adapter=adapter, seed=seed,
         )  # fmt: skip
+        reveal = cli.output.names_in_full(reveal)
         documents = _documents(session.store, done.names, reveal=reveal)
     _print(cli.output, done.names, done.adapter, reveal=reveal)
     cli.output.line(

@@ -101,7 +101,14 @@ PlotOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 RevealOption = Annotated[
-    bool, typer.Option("--reveal", help="Print unregistered names in full, not shortened.")
+    bool,
+    typer.Option(
+        "--reveal",
+        help="Unregistered names in full where no terminal shows them: in JSON, a pipe, a file.",
+    ),
+]
+RevealExportedOption = Annotated[
+    bool, typer.Option("--reveal", help="Unregistered names in full, not shortened.")
 ]
 PromptsOption = Annotated[
     list[Path] | None,

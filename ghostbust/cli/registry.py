@@ -310,7 +310,8 @@ def diff(
         raise UsageError(f"{old} is of {before.ecosystem}, {new} of {after.ecosystem}")
     came = sorted(appeared(before, after))
     # Whoever reads of a vanished name could register it now.
-    gone = [name if reveal else redact(name) for name in sorted(appeared(after, before))]
+    in_full = output.names_in_full(reveal)
+    gone = [name if in_full else redact(name) for name in sorted(appeared(after, before))]
     output.document(
         {
             "ecosystem": ecosystem,
@@ -449,6 +450,7 @@ def rescore(
     if not cli.home.database.is_file():
         raise UsageError(f"{cli.home.database}: there is no database, so there are no runs")
     output, store = cli.output, cli.open_store()
+    reveal = output.names_in_full(reveal)
     spec = store.runs.get(run).spec
     cutoff = cli.settings.model.cutoff or known_cutoff(spec.model)
     with default_judge(

@@ -177,7 +177,7 @@ def demo(
     kept = "what was sampled is kept; the same command goes on from there"
     with cli.session("demo", if_interrupted=kept) as (session, stages):
         outcome = run_demo(session, seed, stages)
-    _print_demo(cli.output, outcome, reveal=reveal)
+    _print_demo(cli.output, outcome, reveal=cli.output.names_in_full(reveal))
     print_round(cli.output, outcome, settings.gates.support)
     peak = peak_memory_bytes()
     cli.output.document(

@@ -92,6 +92,7 @@ def sweep(
         )  # fmt: skip
     measured = swept.measurement
     print_measurements(output, {"all": measured} | measured.by_context)
+    reveal = output.names_in_full(reveal)
     print_invented(output, swept.invented(reveal=reveal))
     output.line(str(unseen_of(swept.answers)))
     output.document(swept.to_dict(reveal=reveal))
