@@ -46,7 +46,7 @@ def test_a_terminal_shows_names_in_full_and_what_leaves_it_does_not(
 ) -> None:
     log_run(Lookup(Ecosystem.PYPI, "zz-ghost-one", Verdict.ABSENT, "n", "", "live", DAY))
     command = [sys.executable, "-m", "ghostbust", "names", "list", "--home", str(home)]
-    environ = dict(os.environ)
+    environ = os.environ | {"COLUMNS": "160"}
     assert "zz-ghost-one" in printed_on_a_terminal(command, environ)
     piped = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
     assert "zz-…(12)" in piped
