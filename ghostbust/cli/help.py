@@ -79,7 +79,9 @@ def _help(command: TyperCommand | TyperGroup, ctx: Any) -> str:
 def _panels(command: TyperCommand | TyperGroup, ctx: Any) -> dict[str, list[Row]]:
     """The commands of a group with their first lines, by the heading that they stand below."""
     panels: dict[str, list[Row]] = {}
-    for name in command.list_commands(ctx) if isinstance(command, TyperGroup) else ():
+    if not isinstance(command, TyperGroup):
+        return panels
+    for name in command.list_commands(ctx):
         inner = command.get_command(ctx, name)
         if inner is not None and not inner.hidden:
             panel = getattr(inner, "rich_help_panel", None) or "Commands"
