@@ -32,7 +32,8 @@ def no_formula(text: str) -> str:
 def redact(name: str) -> str:
     """Enough of the name to recognise it in one's own data, too little to register it.
 
-    Unregistered names are a shopping list for squatters: shown in full only when asked for.
+    Unregistered names are a shopping list for squatters: in full on the user's own terminal, or
+    where asked for (`ghostbust.cli.output.Output.names_in_full`).
     """
     scope, slash, bare = name.rpartition("/")
     kept = bare[: min(3, len(bare) // 2)]

@@ -9,7 +9,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -83,3 +83,17 @@ def open_terminal(
         yield terminal
     finally:
         subprocess.run(["tmux", "-L", name, "kill-server"], capture_output=True, check=False)
+
+
+def printed_on_a_terminal(command: Sequence[str], environ: Mapping[str, str]) -> str:
+    """What the program prints where its standard output is a terminal; it has to end with 0."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(command, env=dict(environ), stdout=theirs) as process:
+        os.close(theirs)
+        parts = []
+        with suppress(OSError):  # EIO: the program has closed its end
+            while part := os.read(ours, 65536):
+                parts.append(part)
+    os.close(ours)
+    assert process.returncode == 0
+    return b"".join(parts).decode().replace("\r\n", "\n")

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 adapters = command_group("adapters", "List, show, promote, reject and roll back adapters.")
 
 AdapterArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an adapter.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the log.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the log.")
+]
 _COLOURS = {"PASS": "green", "FAIL": "bold red", "INCONCLUSIVE": "yellow"}
 
 
@@ -114,7 +116,7 @@ def rollback(cli: Invocation, reason: ReasonOption = "rolled back by hand") -> N
 def publish(
     cli: Invocation,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Name of an adapter to try.")
+        str | None, typer.Argument(metavar="NAME", help="Name of an adapter to try.")
     ] = None,
 ) -> None:
     """Have every server serve what is deployed, as after a restart; with NAME, load and try it."""

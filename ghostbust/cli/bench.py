@@ -44,12 +44,13 @@ _SCORES = (
     "expected", "given", "found", "precision", "recall", "f1", "exact_spans", "names", "flags",
 )  # fmt: skip
 """what a row of ``extraction`` says of a group and kind"""
-bench.command()(unlearners)
-bench.command()(continual)
-bench.command()(discovery)
+_MODEL = "Your model"
+_LABORATORY = "The laboratory: ghostbust itself"
+for _own in (unlearners, continual, discovery):
+    bench.command(rich_help_panel=_MODEL)(_own)
 
 
-@bench.command()
+@bench.command(rich_help_panel=_LABORATORY)
 @invoked_with("as_json")
 def checkouts(
     cli: Invocation,
@@ -234,7 +235,7 @@ def _requirements(path: str, text: str) -> Iterator[Spot]:
             yield Spot(path, number, canonicalize_name(wanted.name))
 
 
-@bench.command()
+@bench.command(rich_help_panel=_LABORATORY)
 @invoked_with("as_json")
 def extraction(
     cli: Invocation,

@@ -44,6 +44,7 @@ HoldoutShareOption = Annotated[
     float | None,
     typer.Option(
         "--holdout-share",
+        metavar="SHARE",
         show_default="the settings' prompts.holdout_share",
         help="Share of the tasks, by family, that measure and never train.",
     ),
@@ -86,6 +87,7 @@ def unlearners(
         list[str] | None,
         typer.Option(
             "--method",
+            metavar="NAME",
             show_default="every one",
             help="A method, or `trainer` for the settings' trainer.command; without training, the "
             "base itself: base@0.3 at that temperature, base-instructed or base-instructed-last "
@@ -97,6 +99,7 @@ def unlearners(
         list[float] | None,
         typer.Option(
             "--lr",
+            metavar="RATE",
             show_default="the settings' training.lr",
             help="Learning rate of the methods other than the settings' own; each of them trains "
             "with it. May be repeated.",

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
 from ghostbust.cli.context import Invocation, invoked_with, npmrc_ignored, open_judge
 from ghostbust.cli.edge import COULD_NOT_ASK, FINDINGS, NOT_LOOKED_AT
+from ghostbust.cli.help import HelpCommand
 from ghostbust.cli.options import AsOfOption, RegistryModeOption
 from ghostbust.cli.output import Output, cell, print_json
 from ghostbust.errors import UsageError
@@ -37,7 +37,7 @@ _STYLES = {
 }
 
 
-class CheckCommand(TyperCommand):
+class CheckCommand(HelpCommand):
     """Lets ``-f`` take every word up to the next option: ``-f a.txt b.json`` is two files."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -65,7 +65,7 @@ def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...",
+            metavar="NAME",
             help="requests, left-pad@npm, @scope/name@npm or a purl; a path (./x, package.json, .)"
             " is read like -f; - reads standard input.",
             show_default=False,
@@ -81,7 +81,10 @@ def check(
         ),
     ] = None,
     command: Annotated[
-        str | None, typer.Option("--command", help="Install command, such as 'pip install foo'.")
+        str | None,
+        typer.Option(
+            "--command", metavar="COMMAND", help="Install command, such as 'pip install foo'."
+        ),
     ] = None,
     exclude: Annotated[
         list[str] | None,

@@ -1,4 +1,5 @@
-"""``ghostbust daemon``, which runs the jobs on their schedule, and ``ghostbust jobs``."""
+"""``ghostbust daemon``, which runs the jobs on their schedule, what asks after it and ends it, and
+``ghostbust jobs``."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
-from ghostbust.cli.edge import FINDINGS, command_group
+from ghostbust.cli.edge import FINDINGS, command_group, refuse_options
+from ghostbust.cli.help import Commands, HelpGroup
 from ghostbust.documents import document_of
 
 if TYPE_CHECKING:
@@ -28,22 +30,34 @@ if TYPE_CHECKING:
 
 
 @invoked_with("home", "config")
-def daemon(
+def _serve(
     cli: Invocation,
+    context: typer.Context,
     log_format: Annotated[
         Literal["text", "json"],
         typer.Option("--log-format", help="Lines for people, or one JSON object each."),
     ] = "text",
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--log-file",
+            show_default="standard error",
+            help="File to log to, mode 0600; at 10 MB a new one begins, and five old ones stay.",
+        ),
+    ] = None,
     print_unit: Annotated[
         bool, typer.Option("--print-unit", help="Print a systemd unit for this, and end.")
     ] = False,
 ) -> None:
     """Watch the deployed model, and train a round when enough new inventions are logged.
 
-    Runs in the foreground and logs to standard error. SIGTERM and Ctrl-C stop it within 30 s,
-    exit code 0; what it was doing goes on at the next start. SIGHUP has it read its settings
-    again. One daemon for a home folder.
+    Runs in the foreground and logs to standard error. SIGTERM, Ctrl-C and `ghostbust daemon stop`
+    end it within 30 s, exit code 0; what it was doing goes on at the next start. SIGHUP has it read
+    its settings again. One daemon for a home folder.
     """
+    if context.invoked_subcommand is not None:
+        refuse_options(context)
+        return
     if print_unit:  # asks nobody and makes nothing
         from ghostbust.operations.systemd import unit_for
 
@@ -51,12 +65,72 @@ def daemon(
         unit = unit_for(*(path and path.expanduser().absolute() for path in given))
         typer.echo(unit, nl=False)
         return
-    from ghostbust.operations.logs import log_to_stderr
+    from ghostbust.operations.logs import log_to_file, log_to_stderr
 
     place = cli.make_home()
     redactor = redactor_of(cli.settings)
-    log_to_stderr(log_format, redactor)
+    if log_file is None:
+        log_to_stderr(log_format, redactor)
+    else:
+        log_to_file(log_file.expanduser(), log_format, redactor)
     serve(assemble(place, cli.config_path, cli.settings, redactor))
+
+
+daemon = Commands(name="daemon", cls=HelpGroup, invoke_without_command=True, callback=_serve)
+
+
+@daemon.command("status")
+@invoked_with("home", "config", "as_json")
+def status(cli: Invocation) -> None:
+    """Show which daemon works in this home folder, and on what. Exits with 1 where none does."""
+    from ghostbust.loop.daemon.process import find_holder
+    from ghostbust.loop.daemon.runner import stand
+
+    output, holder = cli.output, find_holder(cli.home)
+    if holder is None:
+        output.line(f"no daemon runs in {cli.home.path}")
+        output.document({"running": False})
+        raise typer.Exit(FINDINGS)
+    found = stand(cli.home, cli.settings)
+    works = [row for row in found.rows if row.works]
+    due = [(at, row.name) for row in found.rows if not row.paused and (at := _due(row, found))]
+    output.line(f"process {holder.pid or '(starting)'} ({holder.purpose or 'starting'})")
+    output.line(f"since {_at(holder.since)} UTC")
+    for row in works:
+        output.line(f"works on {row.name} since {_at(row.started)} UTC")
+    for at, name in sorted(due)[:1]:
+        output.line(f"next: {name}, due {_at(at)} UTC")
+    for row in found.rows:
+        if row.outcome == "failed":
+            output.line(f"{row.name} failed: {row.reason}", "yellow")
+    output.document(
+        {
+            "running": True,
+            **document_of(holder),
+            "works_on": [row.name for row in works],
+            "next": [{"job": name, "due": at} for at, name in sorted(due)],
+            "failed": [row.name for row in found.rows if row.outcome == "failed"],
+        }
+    )
+
+
+@daemon.command("stop")
+@invoked_with("home", "quiet")
+def stop(cli: Invocation) -> None:
+    """End the daemon of this home folder in order, and wait until it has ended.
+
+    What it was doing goes on at its next start. Exits with 0, also where none runs; with 3 if it
+    still works after 45 s.
+    """
+    from ghostbust.loop.daemon.process import end, find_holder
+
+    holder = find_holder(cli.home)
+    if holder is None:
+        cli.output.line(f"no daemon runs in {cli.home.path}")
+        return
+    cli.output.note(f"ending process {holder.pid}: a running job may need 30 s")
+    end(cli.home, holder)
+    cli.output.line(f"the daemon has ended (process {holder.pid})")
 
 
 def serve(made: Daemon) -> None:
@@ -151,10 +225,10 @@ def list_jobs(cli: Invocation) -> None:
 
     output, found = cli.output, stand(cli.home, cli.settings)
     output.table(
-        ("job", "state", "last run", "outcome", "due", "why"),
+        ("job", "state", "pid", "last run", "outcome", "due", "why"),
         (
             (
-                row.name, _state(row, found), _at(row.started), row.outcome,
+                row.name, _state(row, found), row.pid, _at(row.started), row.outcome,
                 None if row.paused else _at(_due(row, found)), row.reason,
             )
             for row in found.rows
@@ -171,16 +245,25 @@ def list_jobs(cli: Invocation) -> None:
             for name, spent, limit in budgets
         ),
     )  # fmt: skip
-    output.line("a daemon works here" if found.daemon else "no daemon works here")
+    output.line(
+        f"a daemon works here, process {found.holder.pid or '(starting)'}"
+        if found.holder
+        else "no daemon works here"
+    )
     if found.trouble:
         output.note(f"nothing can be noted at the moment: {found.trouble}")
     output.document(
         {
-            "daemon": found.daemon,
+            "daemon": found.holder is not None,
+            "pid": found.holder and found.holder.pid,
             "trouble": found.trouble or None,
             "jobs": [
                 document_of(
-                    row, without=("process",), state=_state(row, found), due=_due(row, found)
+                    row,
+                    without=("process",),
+                    state=_state(row, found),
+                    due=_due(row, found),
+                    pid=row.pid,
                 )
                 for row in found.rows
             ],

@@ -50,7 +50,9 @@ def dashboard(
         from ghostbust.dashboard.reading import Query, StoreReader
 
         zone = ZoneInfo(settings.jobs.time_zone)
-        snapshot = StoreReader(place, zone).read(Query(reveal=reveal))
+        snapshot = StoreReader(place, zone).read(
+            Query(reveal=cli.output.names_in_full(reveal), private=reveal)
+        )
         cli.output.result.print(overview(snapshot, settings.daemon))
         return
     # Textual reads the keys from standard input and draws on standard error. Where it is served
@@ -60,7 +62,9 @@ def dashboard(
         raise UsageError("the dashboard needs a terminal; --plain prints the overview as text")
     from ghostbust.dashboard.app import Dashboard
 
-    board = Dashboard(place, reveal=reveal, config=settings)
+    # What is served to a browser leaves the terminal, and may leave the machine.
+    in_full = reveal if served else cli.output.names_in_full(reveal)
+    board = Dashboard(place, reveal=in_full, private=reveal, config=settings)
     board.run()
     if board.return_code:
         raise typer.Exit(BUG)  # Textual has printed the traceback

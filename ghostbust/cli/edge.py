@@ -23,9 +23,9 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
-from ghostbust.errors import GhostbustError
+from ghostbust.cli.help import Commands, HelpGroup
+from ghostbust.errors import GhostbustError, UsageError
 from ghostbust.text import visible
 
 FINDINGS = 1
@@ -62,7 +62,7 @@ def ended_like_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-class EdgeGroup(TyperGroup):
+class EdgeGroup(HelpGroup):
     """The root group: whoever runs it gets the edge, a test's runner included."""
 
     def main(self, args: Sequence[str] | None = None, *_rest: Any, **_extra: Any) -> NoReturn:
@@ -70,16 +70,30 @@ class EdgeGroup(TyperGroup):
         sys.exit(_run(self, list(sys.argv[1:] if args is None else args)))
 
 
-def command_group(name: str, what: str) -> typer.Typer:
+def command_group(name: str, what: str) -> Commands:
     """A group of commands, which prints its help and exits with 2 where it is called alone."""
-    return typer.Typer(name=name, help=what, callback=help_if_bare, invoke_without_command=True)
+    return Commands(
+        name=name, help=what, cls=HelpGroup, callback=help_if_bare, invoke_without_command=True
+    )
 
 
 def help_if_bare(context: typer.Context) -> None:
     """Prints a group's help and exits with 2 where it was called without a command."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), nl=False)
+        typer.echo(context.get_help())
         raise typer.Exit(2)
+
+
+def refuse_options(context: typer.Context) -> None:
+    """Raises UsageError for options between a group and its command: they would count for nothing.
+
+    For groups that are commands, too.
+    """
+    for param in context.command.params:
+        source = context.get_parameter_source(str(param.name))
+        if source is not None and source.name == "COMMANDLINE":
+            path, command = context.command_path, context.invoked_subcommand
+            raise UsageError(f"{param.opts[0]} stands behind the command: {path} {command} …")
 
 
 def _run(group: EdgeGroup, args: list[str]) -> int:

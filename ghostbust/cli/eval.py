@@ -79,6 +79,7 @@ def eval_(
         list[str] | None,
         typer.Option(
             "--adapter",
+            metavar="NAME",
             show_default="deployed",
             help="An adapter's name, its folder, or 'deployed' for what serves. May be repeated: "
             "the order is that of the rounds.",

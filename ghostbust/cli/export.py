@@ -9,7 +9,7 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import command_group, on_interrupt
-from ghostbust.cli.options import RevealOption
+from ghostbust.cli.options import RevealExportedOption
 from ghostbust.errors import UsageError
 from ghostbust.extras import need_local
 from ghostbust.files import whole_file, write_whole
@@ -71,7 +71,7 @@ def export_ledger(
     cli: Invocation,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write, mode 0600.")],
     shape: Annotated[LedgerFormat, typer.Option("--format", help="How it is written.")] = "sqlite",
-    reveal: RevealOption = False,
+    reveal: RevealExportedOption = False,
 ) -> None:
     """Write the invented names, or what is registered of the recommended ones (cyclonedx)."""
     from ghostbust.exports.cyclonedx import write_cyclonedx

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -13,7 +15,9 @@ import typer
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.daemon import redactor_of
 from ghostbust.cli.edge import command_group, ended_like_ctrl_c
+from ghostbust.cli.options import ModelOption, SamplesOption, SeedOption
 from ghostbust.errors import GhostbustError, UsageError
+from ghostbust.extras import need_local
 
 if TYPE_CHECKING:
     from ghostbust.config import Config
@@ -41,13 +45,21 @@ def serve(
     host: Annotated[
         str | None,
         typer.Option(
-            "--host", show_default="the settings' guard.host, the loopback", help="Address."
+            "--host",
+            metavar="ADDRESS",
+            show_default="the settings' guard.host, the loopback",
+            help="Address.",
         ),
     ] = None,
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", min=1, max=65535, show_default="the settings' guard.port", help="Port."
+            "--port",
+            metavar="N",
+            min=1,
+            max=65535,
+            show_default="the settings' guard.port",
+            help="Port.",
         ),
     ] = None,
     action: Annotated[
@@ -70,6 +82,7 @@ def serve(
         Path | None,
         typer.Option(
             "--log",
+            metavar="FILE",
             show_default="the settings' guard.log, none",
             help="File for prompts and answers, which ghostbust ingest reads.",
         ),
@@ -96,6 +109,88 @@ def serve(
     _check_log(settings.guard.log)
     log_to_stderr("text", redactor_of(settings))
     _run(proxy, settings.guard)
+
+
+@guard.command()
+@invoked_with("home", "config", "as_json", "quiet")
+def bench(
+    cli: Invocation,
+    model: ModelOption = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="Train-side tasks that are asked.")
+    ] = 40,
+    samples: SamplesOption = None,
+    rows: Annotated[
+        int, typer.Option("--rows", metavar="N", min=1, help="Answers computed at once.")
+    ] = 32,
+    turns: Annotated[
+        int, typer.Option("--turns", metavar="N", min=1, help="Times, each with another seed.")
+    ] = 3,
+    seed: SeedOption = 0,
+) -> None:
+    """What the guard costs and does: the base without and with it, in turn in this process.
+
+    Asks the shipped tasks that train, about code and about packages that help. Stores nothing.
+    """
+    need_local("guard bench")
+    from ghostbust.evaluation.guard_cost import guard_cost
+    from ghostbust.guard.reading import HARD
+    from ghostbust.home import cache_dir
+    from ghostbust.loop.build import draw, load_local, make_guard, sampling_settings
+    from ghostbust.loop.watch import judge_samples
+    from ghostbust.measure import measure
+    from ghostbust.prompts import first_prompts, seed_tasks, split
+
+    settings = cli.configure(model__name=model, sampling__samples_per_prompt=samples)
+    train, _ = split(seed_tasks(), settings.prompts.holdout_share)
+    prompts = list(first_prompts(draw(train, limit, seed)))
+    guarding = make_guard(settings, cli.home)
+    sampling = replace(sampling_settings(settings, seed), batch_size=rows)
+    base = load_local(settings, cache_dir())
+    cli.output.note(f"ask {len(prompts)} prompts {2 * turns} times")
+    found = guard_cost(base, guarding, prompts, sampling, turns)
+    sides = []
+    for name, side, ms in (
+        ("base", found.free, found.free_ms),
+        ("guard", found.held, found.held_ms),
+    ):
+        answers = judge_samples(side, guarding.guard.judge)
+        measured = measure(answers, seed=seed)
+        hard = [
+            one
+            for answer in answers
+            for one in answer.judged
+            if one.ref.kind in HARD and one.lookup.invented
+        ]
+        sides.append(
+            {
+                "model": name,
+                "ms a token": round(median(ms), 3),
+                "rate": round(measured.rate, 4),
+                "real an answer": round(measured.volume, 3),
+                "invented": measured.absent + measured.suspect,
+                "in install lines": len(hard),
+            }
+        )
+    cli.output.table(list(sides[0]), (one.values() for one in sides))
+    cli.output.line(
+        f"time a token: {found.ratio:.3f} of the base's, median of {turns}; "
+        f"{found.unchanged} of {len(found.free)} answers are the same"
+    )
+    cli.output.document(
+        {
+            "model": settings.model.name,
+            "seed": seed,
+            "prompts": len(prompts),
+            "answers": len(found.free),
+            "unchanged": found.unchanged,
+            "ratio": found.ratio,
+            "base_ms": found.free_ms,
+            "guard_ms": found.held_ms,
+            "sides": sides,
+            "wall_s": cli.wall_s,
+        }
+    )
 
 
 def _proxy(settings: Config, home: Home) -> GuardProxy:

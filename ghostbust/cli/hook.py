@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
-from ghostbust.cli.edge import help_if_bare
+from ghostbust.cli.edge import help_if_bare, refuse_options
+from ghostbust.cli.help import Commands, HelpGroup
 from ghostbust.cli.hook_agents import (
     AGENTS,
     Agent,
@@ -69,6 +70,7 @@ def _answer(
     absent or suspect, asks where nobody could say, and allows everything else.
     """
     if context.invoked_subcommand is not None:
+        refuse_options(context)
         return
     if sys.stdin.isatty():
         help_if_bare(context)
@@ -84,7 +86,7 @@ def _answer(
     raise typer.Exit(_say(ruling, caller))
 
 
-hook = typer.Typer(name="hook", invoke_without_command=True, callback=_answer)
+hook = Commands(name="hook", cls=HelpGroup, invoke_without_command=True, callback=_answer)
 
 
 def _stdin() -> bytes:

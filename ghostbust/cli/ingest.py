@@ -33,7 +33,7 @@ def ingest(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Log files or folders, plain or gzip; - reads standard input.",
             show_default=False,
         ),
@@ -45,6 +45,7 @@ def ingest(
         str | None,
         typer.Option(
             "--model",
+            metavar="NAME",
             show_default="the settings' model.name",
             help="Of answers whose log doesn't say their model.",
         ),
@@ -91,8 +92,9 @@ def ingest(
         _stop_signals(follow) as stopped,
     ):
         read = read_logs(session, paths, follow=follow, stopped=stopped, listener=stages)
+    in_full = cli.output.names_in_full(reveal)
     names = [
-        (one.name if reveal else redact(one.name), one.verdict, one.reason, one.answers)
+        (one.name if in_full else redact(one.name), one.verdict, one.reason, one.answers)
         for one in read.named
     ]
     _print(cli.output, read, names)

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from ghostbust.cli.help import Commands, HelpCommand
 from ghostbust.cli.plain_values import take_plain_values
 
 
@@ -19,10 +20,13 @@ class LazyCommand(TyperCommand):
     Whoever calls it, or asks for its own help, gets the real one.
     """
 
-    def __init__(self, name: str, where: str, first_line: str, kind: str | None = None) -> None:
+    def __init__(
+        self, name: str, where: str, panel: str, first_line: str, kind: str | None = None
+    ) -> None:
         """``where``: ``module:attribute`` in `ghostbust.cli`, a function or a `typer.Typer`;
-        ``kind``: the command's class in that module, where it has one of its own."""
-        super().__init__(name, help=first_line)
+        ``panel``: the heading that it stands below; ``kind``: the command's class in that module,
+        where it has one of its own."""
+        super().__init__(name, help=first_line, rich_help_panel=panel)
         self._where = where
         self._kind = kind
 
@@ -38,8 +42,9 @@ class LazyCommand(TyperCommand):
                 assert isinstance(command, TyperCommand | TyperGroup)
                 take_plain_values(command)
             return group
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(self.name, cls=getattr(module, self._kind) if self._kind else None)(found)
+        alone = Commands(add_completion=False, pretty_exceptions_enable=False)
+        kind = getattr(module, self._kind) if self._kind else HelpCommand
+        alone.command(self.name, cls=kind)(found)
         made = get_command(alone)
         assert isinstance(made, TyperCommand)
         take_plain_values(made)

@@ -32,7 +32,9 @@ names = command_group("names", "Invented names: list, review, ask for them again
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A name of the ledger: acme-core, @acme/ui, a purl.")
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept beside the decision.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; kept beside the decision.")
+]
 OrderOption = Annotated[
     NameOrder,
     typer.Option("--order", help="Counts and times run downwards; repeats: surest first."),
@@ -55,7 +57,7 @@ def show(cli: Invocation, name: NameArgument, reveal: RevealOption = False) -> N
     known = store.ledger.details(ecosystem, wanted, adapter=store.promotions.deployed())
     if known is None:
         raise UsageError(f"the ledger has no name {wanted!r} of {ecosystem}")
-    one = known.name
+    one, reveal = known.name, output.names_in_full(reveal)
     output.line(f"{_shown(one, reveal)} ({ecosystem}): {one.verdict}, {one.reason}")
     output.line(f"seen {one.times_seen} times, by {one.prompts} prompts")
     output.line(f"came back: {came_back(one)}")
@@ -85,7 +87,8 @@ def _command_for(decision: str) -> Callable[..., None]:
 
         ecosystem, wanted = _parsed(name)
         said = decide(cli.open_store("change"), ecosystem, wanted, Decision(decision), reason)
-        cli.output.line(f"{redact(wanted)}: {said}")
+        shown = wanted if cli.output.names_in_full(reveal=False) else redact(wanted)
+        cli.output.line(f"{shown}: {said}")
         cli.output.document({"ecosystem": ecosystem, "decision": decision, "reason": reason})
 
     return command
@@ -121,7 +124,9 @@ def look_up(cli: Invocation, name: NameArgument) -> None:
 @invoked_with("home", "as_json")
 def list_names(
     cli: Invocation,
-    search: Annotated[str, typer.Option("--search", help="Part of a name, in any case.")] = "",
+    search: Annotated[
+        str, typer.Option("--search", metavar="TEXT", help="Part of a name, in any case.")
+    ] = "",
     order: OrderOption = NameOrder.TIMES_SEEN,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Names listed, at most.")] = 50,
     adapter: AdapterOption = "deployed",
@@ -145,6 +150,7 @@ def list_names(
     )
     found = [line.name for line in page.lines]
     total = store.ledger.count_new_inventions()
+    reveal = cli.output.names_in_full(reveal)
     _print(cli.output, found, whose, reveal=reveal)
     cli.output.line(f"{len(found)} of {total} names")
     documents = _documents(store, found, reveal=reveal)
@@ -187,6 +193,7 @@ def repeat(
             session, stages, names=count, order=order, samples=samples, budget=budget,
             adapter=adapter, seed=seed,
         )  # fmt: skip
+        reveal = cli.output.names_in_full(reveal)
         documents = _documents(session.store, done.names, reveal=reveal)
     _print(cli.output, done.names, done.adapter, reveal=reveal)
     cli.output.line(

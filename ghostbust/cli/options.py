@@ -14,16 +14,20 @@ DAY = "%Y-%m-%d"
 
 
 def day_option(*names: str, help: str, show_default: bool | str = True) -> Any:  # noqa: A002
-    """An option that takes a day and gives a `date`."""
+    """An option that takes a day, which ``help`` needn't explain, and gives a `date`."""
 
     def parse(text: str) -> date:
         try:
             return datetime.strptime(text, DAY).date()  # noqa: DTZ007 (a day has no time zone)
         except ValueError as exc:
-            raise typer.BadParameter(f"{text!r} does not match the format {DAY!r}.") from exc
+            raise typer.BadParameter(f"{text!r} is no day such as 2026-11-24.") from exc
 
     return typer.Option(
-        *names, parser=parse, metavar="YYYY-MM-DD", help=help, show_default=show_default
+        *names,
+        parser=parse,
+        metavar="DAY",
+        help=f"{help} A day is written 2026-11-24.",
+        show_default=show_default,
     )
 
 
@@ -31,6 +35,7 @@ HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
+        metavar="DIR",
         envvar="GHOSTBUST_HOME",
         show_default="the user's data folder",
         help="Home folder, with the database, the adapters and newer snapshots.",
@@ -75,13 +80,18 @@ ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
+        metavar="NAME",
         show_default="the settings' model.name, smollm2",
         help="'smollm2' (embedded, no hub needed), FILE.gguf, a Hugging Face id, or a folder.",
     ),
 ]
 AdapterOption = Annotated[
     str,
-    typer.Option("--adapter", help="An adapter's name, 'deployed' for what serves, or 'base'."),
+    typer.Option(
+        "--adapter",
+        metavar="NAME",
+        help="An adapter's name, 'deployed' for what serves, or 'base'.",
+    ),
 ]
 SamplesOption = Annotated[
     int | None, typer.Option("--samples", min=1, help="Completions of each prompt.")
@@ -91,7 +101,14 @@ PlotOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 RevealOption = Annotated[
-    bool, typer.Option("--reveal", help="Print unregistered names in full, not shortened.")
+    bool,
+    typer.Option(
+        "--reveal",
+        help="Unregistered names in full where no terminal shows them: in JSON, a pipe, a file.",
+    ),
+]
+RevealExportedOption = Annotated[
+    bool, typer.Option("--reveal", help="Unregistered names in full, not shortened.")
 ]
 PromptsOption = Annotated[
     list[Path] | None,
@@ -111,5 +128,7 @@ EcosystemOption = Annotated[
 ]
 EndpointOption = Annotated[
     str | None,
-    typer.Option("--endpoint", help="Base URL of an OpenAI-compatible server to sample."),
+    typer.Option(
+        "--endpoint", metavar="URL", help="Base URL of an OpenAI-compatible server to sample."
+    ),
 ]

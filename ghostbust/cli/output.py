@@ -67,6 +67,16 @@ class Output:
         """Standard error, for progress and notes: swallows everything under ``--quiet``."""
         return _console(stderr=True, quiet=self.quiet)
 
+    def names_in_full(self, reveal: bool) -> bool:
+        """Whether names that nobody has registered are printed whole: the rule for all commands.
+
+        They are a shopping list for squatters, but no secret from those whose model invents them.
+        So a terminal shows them, and what may leave the machine has them shortened, unless
+        ``reveal``: JSON, a pipe, a file. Exports, reports, logs and notifications don't ask here:
+        they leave the machine wherever they are made.
+        """
+        return reveal or (not self.as_json and sys.stdout.isatty())
+
     def note(self, text: str) -> None:
         """One line on standard error, not under ``--quiet``."""
         self.aside.print(cell(text), soft_wrap=True)

@@ -12,7 +12,7 @@ import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
 from ghostbust.cli.edge import command_group
-from ghostbust.cli.options import EcosystemOption, RevealOption
+from ghostbust.cli.options import EcosystemOption, RevealExportedOption, RevealOption
 from ghostbust.documents import document_of, json_text
 from ghostbust.errors import UsageError
 from ghostbust.files import SHARED, write_whole
@@ -53,7 +53,8 @@ def prune(
         typer.Option("--older-than", min=0, metavar="DAYS", help="Only those added before that."),
     ] = None,
     operator: Annotated[
-        str | None, typer.Option("--operator", help="Only those made by this rewriting.")
+        str | None,
+        typer.Option("--operator", metavar="NAME", help="Only those made by this rewriting."),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it; without it, only what would go is listed.")
@@ -92,7 +93,7 @@ def export(
         Path | None,
         typer.Option("--out", help="File to write; else standard output.", show_default=False),
     ] = None,
-    reveal: RevealOption = False,
+    reveal: RevealExportedOption = False,
 ) -> None:
     """Write the pool as JSON lines, pruned prompts too; texts only of those that were kept.
 
@@ -100,7 +101,7 @@ def export(
     """
     pool = _Pool(cli)
     rows = list(pool.rows.values())
-    pool.read_texts(rows, reveal=reveal)
+    pool.read_texts(rows, names=reveal, private=reveal)
     lines = "".join(f"{json_text(one)}\n" for one in pool.documents(rows))
     if out is None:
         sys.stdout.write(lines)
@@ -116,7 +117,8 @@ def list_prompts(
         Literal["all", "train", "holdout"], typer.Option("--side", help="Of this side only.")
     ] = "all",
     operator: Annotated[
-        str | None, typer.Option("--operator", help="Made by this rewriting; 'none': by none.")
+        str | None,
+        typer.Option("--operator", metavar="NAME", help="Made by this rewriting; 'none': by none."),
     ] = None,
     paid: Annotated[
         bool, typer.Option("--paid", help="Only those that elicited an invented name.")
@@ -141,7 +143,7 @@ def list_prompts(
         and operator in (None, row.operator or "none")
     ]
     listed = found[:limit]
-    pool.read_texts(listed, reveal=reveal)
+    pool.read_texts(listed, names=cli.output.names_in_full(reveal), private=reveal)
     pool.print_table(listed)
     cli.output.line(f"{len(listed)} of {len(found)} prompts")
     cli.output.document({"prompts": pool.documents(listed), "found": len(found)})
@@ -160,7 +162,11 @@ def show(
     pool, output = _Pool(cli), cli.output
     chosen = _find(pool.rows, prompt)
     above, below = _ancestors(pool.rows, chosen), list(_descendants(pool.rows, chosen))
-    pool.read_texts([*above, chosen, *(row for _, row in below)], reveal=reveal)
+    pool.read_texts(
+        [*above, chosen, *(row for _, row in below)],
+        names=output.names_in_full(reveal),
+        private=reveal,
+    )
     output.line(f"{chosen.prompt_id}, {chosen.context}, {chosen.ecosystem}")
     output.line(f"family {chosen.family}, {pool.side_of(chosen)} side")
     output.line(f"paid: {chosen.invented_names} invented names in {chosen.samples} samples")
@@ -255,22 +261,18 @@ class _Pool:
 
         return side_of(row.family, self._holdout_share)
 
-    def read_texts(self, rows: Sequence[PoolPrompt], *, reveal: bool = False) -> None:
-        """Takes up the texts that may be printed.
+    def read_texts(
+        self, rows: Sequence[PoolPrompt], *, names: bool = False, private: bool = False
+    ) -> None:
+        """Takes up the texts that may be printed: ``names`` shows invented ones in them in full,
+        ``private`` also takes texts that users asked."""
+        from ghostbust.loop.redact import redacted_text
 
-        Unless revealed these are no private ones, and invented names in the others are shortened.
-        """
-
-        if reveal:
-            self._texts = {row.prompt_id: row.text for row in rows if row.text is not None}
-        else:
-            from ghostbust.loop.redact import redacted_text
-
-            self._texts = {
-                row.prompt_id: redacted_text(self.store, row.text, row.ecosystem)
-                for row in rows
-                if row.text is not None and not row.private
-            }
+        self._texts = {
+            row.prompt_id: row.text if names else redacted_text(self.store, row.text, row.ecosystem)
+            for row in rows
+            if row.text is not None and (private or not row.private)
+        }
 
     def text(self, row: PoolPrompt) -> str:
         """The text, or why there is none, for people."""

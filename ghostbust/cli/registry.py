@@ -153,7 +153,9 @@ def build(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder to write to.", show_default="HOME/registry"),
+        typer.Option(
+            "--out", metavar="DIR", help="Folder to write to.", show_default="HOME/registry"
+        ),
     ] = None,
 ) -> None:
     """Build a snapshot from a list of names; in the home folder it is used from then on."""
@@ -285,7 +287,7 @@ def diff(
     ],
     new: Annotated[
         str | None,
-        typer.Argument(metavar="[NEW]", help="The same.", show_default="the one in use"),
+        typer.Argument(metavar="NEW", help="The same.", show_default="the one in use"),
     ] = None,
     ecosystem: NamesOfOption = "pypi",
     limit: Annotated[
@@ -308,7 +310,8 @@ def diff(
         raise UsageError(f"{old} is of {before.ecosystem}, {new} of {after.ecosystem}")
     came = sorted(appeared(before, after))
     # Whoever reads of a vanished name could register it now.
-    gone = [name if reveal else redact(name) for name in sorted(appeared(after, before))]
+    in_full = output.names_in_full(reveal)
+    gone = [name if in_full else redact(name) for name in sorted(appeared(after, before))]
     output.document(
         {
             "ecosystem": ecosystem,
@@ -332,14 +335,16 @@ def imports(
     cli: Invocation,
     wheels: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[WHEEL]...", help="Wheels to read.", show_default=False),
+        typer.Argument(metavar="WHEEL", help="Wheels to read.", show_default=False),
     ] = None,
     installed: Annotated[
         bool, typer.Option("--installed", help="Also what this interpreter has installed.")
     ] = False,
     site: Annotated[
         list[Path] | None,
-        typer.Option("--site", help="Also what is installed in this folder; may be repeated."),
+        typer.Option(
+            "--site", metavar="DIR", help="Also what is installed in this folder; may be repeated."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -445,6 +450,7 @@ def rescore(
     if not cli.home.database.is_file():
         raise UsageError(f"{cli.home.database}: there is no database, so there are no runs")
     output, store = cli.output, cli.open_store()
+    reveal = output.names_in_full(reveal)
     spec = store.runs.get(run).spec
     cutoff = cli.settings.model.cutoff or known_cutoff(spec.model)
     with default_judge(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ghostbust.cli.context import Invocation, invoked_with
-from ghostbust.cli.options import RevealOption, day_option
+from ghostbust.cli.options import RevealExportedOption, day_option
 from ghostbust.documents import plain
 from ghostbust.errors import UsageError
 from ghostbust.files import write_whole
@@ -31,7 +31,7 @@ def report(
     subject: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SUBJECT]...",
+            metavar="SUBJECT",
             help="run N, round N, or adapters A B (base for none); nothing for a period.",
             show_default=False,
         ),
@@ -43,7 +43,7 @@ def report(
         Path | None,
         typer.Option("--out", show_default="standard output", help="File to write, mode 0600."),
     ] = None,
-    reveal: RevealOption = False,
+    reveal: RevealExportedOption = False,
 ) -> None:
     """Report on a run, a round, a period or two adapters, from what is stored. Samples nothing."""
     made = _made(cli.open_store(), subject or [], since, until, reveal=reveal)

@@ -38,6 +38,7 @@ def round_(
         str | None,
         typer.Option(
             "--method",
+            metavar="NAME",
             show_default="the settings' training.method",
             help="How it unlearns; a name that isn't known lists those there are.",
         ),
@@ -191,7 +192,7 @@ def demo(
         story = Story(stages, cli.output, reveal=reveal)
         outcome = run_demo(session, seed, story, found=story.found)
         page = _write_page(session, outcome.round_id, reveal=reveal)
-    _print_demo(cli.output, outcome, reveal=reveal)
+    _print_demo(cli.output, outcome, reveal=cli.output.names_in_full(reveal))
     print_round(cli.output, outcome, settings.gates.support)
     cli.output.line(f"page: {page}")
     if open_page:

@@ -52,7 +52,11 @@ def sweep(
     fail_over: Annotated[
         float | None,
         typer.Option(
-            "--fail-over", min=0, max=1, help="Exit with 1 if the rate is over this share."
+            "--fail-over",
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Exit with 1 if the rate is over this share.",
         ),
     ] = None,
     registry: RegistryModeOption = None,
@@ -88,6 +92,7 @@ def sweep(
         )  # fmt: skip
     measured = swept.measurement
     print_measurements(output, {"all": measured} | measured.by_context)
+    reveal = output.names_in_full(reveal)
     print_invented(output, swept.invented(reveal=reveal))
     output.line(str(unseen_of(swept.answers)))
     output.document(swept.to_dict(reveal=reveal))

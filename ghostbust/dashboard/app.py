@@ -62,7 +62,7 @@ class Dashboard(App[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(f"{n}", f"tab('{tab}')", show=False) for n, tab in enumerate(FOCUS, 1)),
-        Binding("v", "reveal", "Reveal", tooltip="show names in full, or redact them again"),
+        Binding("v", "reveal", "Reveal", tooltip="show names and private texts, or hide them"),
         Binding("t", "theme", "Light or dark", show=False),
         Binding("question_mark", "keys", "Keys"),
         Binding("q", "quit", "Quit"),
@@ -74,6 +74,7 @@ class Dashboard(App[None]):
         *,
         refresh_s: float = REFRESH_S,
         reveal: bool = False,
+        private: bool = False,
         config: Config | None = None,
     ) -> None:
         """``config``: the settings, also of decisions; None: the defaults."""
@@ -83,7 +84,7 @@ class Dashboard(App[None]):
         self._refresh_s = refresh_s
         self._config = Config() if config is None else config
         self._reader = StoreReader(home, ZoneInfo(self._config.jobs.time_zone))
-        self._query = Query(reveal=reveal)
+        self._query = Query(reveal=reveal, private=private)
         self._wake = asyncio.Event()
         self._seen: tuple[object, ...] = ()
         """the query and the version of the store that are on the screen"""
@@ -182,7 +183,8 @@ class Dashboard(App[None]):
         self.set_focus(self.query_one(FOCUS[tab]))
 
     def action_reveal(self) -> None:
-        self._query = replace(self._query, reveal=not self._query.reveal)
+        shown = not self._query.reveal
+        self._query = replace(self._query, reveal=shown, private=shown)
         self._wake.set()
 
     def action_theme(self) -> None:

@@ -57,8 +57,10 @@ Hide = Callable[[str], str]
 """redacts the text between refs"""
 
 
-def read_answer(store: Store, sample_id: str, *, reveal: bool) -> AnswerView | None:
-    """The answer, ready to be shown; None where it isn't kept."""
+def read_answer(
+    store: Store, sample_id: str, *, reveal: bool, private: bool = False
+) -> AnswerView | None:
+    """The answer, ready to be shown; None where it isn't kept. ``private`` shows private texts."""
     answer = store.answers.latest(sample_id)
     if answer is None:
         return None
@@ -73,20 +75,20 @@ def read_answer(store: Store, sample_id: str, *, reveal: bool) -> AnswerView | N
     marks = token_marks(answer, cache_dir())
     return AnswerView(
         answer=answer,
-        prompt=hide(prompt.text if reveal or not prompt.private else PRIVATE),
+        prompt=hide(prompt.text if private or not prompt.private else PRIVATE),
         judged=by_verdict(answer, hide, reveal=reveal),
         masked=None if marks is None else by_token(answer, marks, hide, reveal=reveal),
         revealed=reveal,
     )
 
 
-def prompt_text(store: Store, line: PoolPrompt, *, reveal: bool) -> str:
-    """The text of a prompt as it may be shown: a private one only where revealed."""
+def prompt_text(store: Store, line: PoolPrompt, *, reveal: bool, private: bool = False) -> str:
+    """The text of a prompt as it may be shown; ``private`` shows those of users, too."""
     if line.text is None:
         return "(not kept)"
-    if reveal:
-        return line.text
-    return PRIVATE if line.private else redacted_text(store, line.text[:2000], line.ecosystem)
+    if line.private and not private:
+        return PRIVATE
+    return line.text if reveal else redacted_text(store, line.text[:2000], line.ecosystem)
 
 
 def by_verdict(answer: Answer, hide: Hide, *, reveal: bool) -> Text:

@@ -65,6 +65,8 @@ class Query:
     """also list names that a person ignores"""
     reveal: bool = False
     """show unregistered names in full"""
+    private: bool = False
+    """show the texts of prompts that users asked"""
     tab: str = "overview"
     """the tab in front; what only one tab shows is read for that tab alone"""
     name: tuple[Ecosystem, str] | None = None
@@ -307,7 +309,8 @@ class StoreReader:
                 )
                 sample = query.sample or (samples[0].sample_id if samples else "")
                 answer = self._answer.get(
-                    (sample, reveal), lambda: read_answer(store, sample, reveal=reveal)
+                    (sample, reveal, query.private),
+                    lambda: read_answer(store, sample, reveal=reveal, private=query.private),
                 )
                 return {"samples": tuple(samples), "answer": answer}
             case "rounds":
@@ -329,7 +332,10 @@ class StoreReader:
                 )
                 prompt = query.prompt or (lines[0].prompt_id if lines else "")
                 return {
-                    "prompts": tuple((p, prompt_text(store, p, reveal=reveal)) for p in lines),
+                    "prompts": tuple(
+                        (p, prompt_text(store, p, reveal=reveal, private=query.private))
+                        for p in lines
+                    ),
                     "pool": store.prompts.count(),
                     "lineage": tuple(store.prompts.lineage(prompt)) if prompt else (),
                 }

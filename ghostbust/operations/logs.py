@@ -17,14 +17,22 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Final, Literal
 
+from ghostbust.errors import UsageError
 from ghostbust.loop.signals import current_ids
 from ghostbust.text import visible
 
 Format = Literal["text", "json"]
 IDS: Final = ("job", "run", "round")
 """what a record may belong to, in the order of a JSON line"""
+FILE_BYTES: Final = 10_000_000
+"""of a log file; the next line begins a new one"""
+KEPT: Final = 5
+"""older log files, ``daemon.log.1`` the newest of them"""
 
 
 class TextLines(logging.Formatter):
@@ -70,7 +78,34 @@ class JsonLines(logging.Formatter):
 
 def log_to_stderr(form: Format, shown: Callable[[str], str]) -> None:
     """Sends ghostbust's own log to stderr. Libraries stay silent: one of them logs each request."""
-    handler = logging.StreamHandler()
+    _log_to(logging.StreamHandler(), form, shown)
+
+
+def log_to_file(path: Path, form: Format, shown: Callable[[str], str]) -> None:
+    """Sends ghostbust's own log to a file and ``KEPT`` older ones, of ``FILE_BYTES`` each.
+
+    Raises UsageError where the file can't be written.
+    """
+    try:
+        handler = _PrivateFile(path, maxBytes=FILE_BYTES, backupCount=KEPT, encoding="utf-8")
+    except OSError as exc:
+        raise UsageError(f"can't write the log to {path}: {exc.strerror}") from exc
+    _log_to(handler, form, shown)
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Makes its files for the user alone; one that is there already keeps its mode."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(
+            self.baseFilename,
+            "a",
+            encoding=self.encoding,
+            opener=lambda path, flags: os.open(path, flags, 0o600),
+        )
+
+
+def _log_to(handler: logging.Handler, form: Format, shown: Callable[[str], str]) -> None:
     handler.setFormatter(JsonLines(shown) if form == "json" else TextLines(shown))
     own = logging.getLogger("ghostbust")
     own.addHandler(handler)

@@ -44,6 +44,11 @@ class JobRow:
         return self.process is not None and is_alive(self.process)
 
     @property
+    def pid(self) -> int | None:
+        """Of the process that works on it; None where none does."""
+        return int(self.process.partition(":")[0]) if self.process and self.works else None
+
+    @property
     def was_killed(self) -> bool:
         """True where its last run neither ended nor goes on."""
         return self.process is not None and not is_alive(self.process)

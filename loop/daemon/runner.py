@@ -15,6 +15,7 @@ from ghostbust.errors import BusyError, GhostbustError, HomeError, StoreError, U
 from ghostbust.home import Home
 from ghostbust.loop.budget import BUDGETS, MINUTES, Allowance, limits_of
 from ghostbust.loop.daemon.jobs import Stopped, Waits, Workplace
+from ghostbust.loop.daemon.process import Holder, find_holder
 from ghostbust.loop.daemon.table import JOBS, TROUBLE_S, Busy, Hold, Holds, Job, retry_s
 from ghostbust.loop.signals import JobDone, StopSign, SystemClock, log_ids
 from ghostbust.store.daemon import JobRow
@@ -227,8 +228,8 @@ class Jobs:
     limits: Mapping[str, float]
     """of each budget that has one"""
     day_ends: datetime
-    daemon: bool
-    """whether a daemon works in this home folder"""
+    holder: Holder | None
+    """the daemon that works in this home folder, or what runs a job in its place"""
     trouble: str
     """why nothing can be stored now, so that the rows are old; empty if it can"""
 
@@ -246,7 +247,7 @@ def stand(home: Home, config: Config) -> Jobs:
         spent={name: spent[name] for name in BUDGETS},
         limits=limits_of(config),
         day_ends=ends,
-        daemon=daemon_works(home),
+        holder=_holder(home),
         trouble=_trouble(home),
     )
 
@@ -281,19 +282,19 @@ def run_now(place: Workplace, name: str) -> JobDone | None:
             store.jobs.request(name)
             return JobRunner(place).run(name).done
     except BusyError:
-        if not daemon_works(home):
+        if _holder(home) is None:
             raise
     with Store.open(home.database) as store:
         store.jobs.request(name)
     return None
 
 
-def daemon_works(home: Home) -> bool:
-    """Whether a daemon, or a process that runs a job in its place, holds this home folder."""
+def _holder(home: Home) -> Holder | None:
+    """Who holds the daemon lock; None where nobody does, or where it can't be looked at."""
     try:
-        return home.holder(home.daemon_lock) is not None
+        return find_holder(home)
     except HomeError:
-        return False  # it can't be looked at
+        return None
 
 
 def _check(name: str) -> None:

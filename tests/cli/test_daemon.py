@@ -202,6 +202,44 @@ def test_it_survives_a_kill_and_is_operated_by_health_metrics_logs_reload_and_sy
     assert (done["job"], done["run"], done["round"]) == ("watch", 1, None)
 
 
+def test_it_is_asked_after_and_stopped_and_logs_to_a_private_file(
+    watched: Home, start: Start, run: RunCommand, tmp_path: Path
+) -> None:
+    place, log = ("--home", watched.path), tmp_path / "daemon.log"
+    assert "no daemon runs in" in run("daemon", "status", *place).stdout
+    assert run("daemon", "status", *place).exit_code == 1
+    assert run("daemon", "stop", *place).exit_code == 0, "nothing is to be done"
+    process = start("--log-file", str(log))
+    until(lambda: logged(watched)[1] > 0, process)
+    told = document(run("daemon", "status", "--json", *place))
+    assert (told["running"], told["pid"], told["purpose"]) == (True, process.pid, "daemon")
+    assert f"process {process.pid} (daemon)" in run("daemon", "status", *place).stdout
+    (watch,) = (
+        job
+        for job in document(run("jobs", "list", "--json", *place))["jobs"]
+        if job["name"] == "watch"
+    )
+    assert watch["pid"] in (process.pid, None)
+    stopped = run("daemon", "stop", "--quiet", *place)
+    assert stopped.stdout == f"the daemon has ended (process {process.pid})\n"
+    assert process.stderr
+    assert (process.wait(10), process.stderr.read()) == (0, "")
+    assert "daemon: stops (SIGTERM)" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_options_in_front_of_a_command_of_the_daemon_are_refused(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    said = one_line(run("daemon", "--home", tmp_path / "x", "stop"))
+    assert said == ("ghostbust: --home stands behind the command: ghostbust daemon stop …")
+
+
+def test_a_log_file_that_cannot_be_written_ends_it(place: Home, run: RunCommand) -> None:
+    said = one_line(run("daemon", "--log-file", place.path / "none" / "daemon.log"))
+    assert "can't write the log to" in said
+
+
 def test_the_unit_is_printed_and_nothing_is_made(run: RunCommand, tmp_path: Path) -> None:
     done = run("daemon", "--print-unit", "--home", tmp_path / "never")
     assert done.exit_code == 0
@@ -248,7 +286,7 @@ def test_the_list_tells_of_every_job_and_budget(place: Home, run: RunCommand) ->
         "alarms": "off",
     }  # fmt: skip
     told = document(run("jobs", "list", "--json"))
-    assert told["daemon"] is False
+    assert (told["daemon"], told["pid"]) == (False, None)
     assert told["trouble"] is None
     assert told["budgets"][0] == {"budget": "samples", "spent": 4.0, "limit": 10.0}
     shown = run("jobs", "list").stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -43,6 +45,31 @@ def test_a_sound_installation(run: Run, home: Path) -> None:
     assert home.is_dir()
     shown = run("doctor").stdout
     assert all(f" {name} " in shown for name in NAMES)
+
+
+def test_offline_asks_nobody_and_loads_nothing_large(
+    run: Run, home: Path, server: ModelServer, index: FakeIndex
+) -> None:
+    home.mkdir()
+    (home / "ghostbust.toml").write_text(f'[model]\nendpoint = "{server.url}"\nname = "m"\n')
+    told = document(run("doctor", "--offline", "--json"))
+    found = {one["check"]: one["said"] for one in told["checks"]}
+    left_out = {name for name, said in found.items() if said == checks.NOT_ASKED}
+    assert left_out == {
+        "accelerator", "sandbox", "model", "server", "publisher", "pypi registry", "npm registry",
+    }  # fmt: skip
+    assert not server.asked
+    assert not index.asked
+    program = (
+        "import sys\nfrom ghostbust.__main__ import main\n"
+        f"sys.argv = ['ghostbust', 'doctor', '--offline', '--home', {str(home)!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('torch' in sys.modules, file=sys.stderr)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stderr == "False\n"
 
 
 def test_a_home_that_cannot_be_made(run: Run, home: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +16,7 @@ from ghostbust.records import Ecosystem, Lookup, Verdict
 from ghostbust.store.runs import RunKind
 from ghostbust.store.store import Store
 from tests.cli.reading import document, one_line
+from tests.terminal import printed_on_a_terminal
 
 if TYPE_CHECKING:
     from tests.cli.conftest import LogRun, Run
@@ -35,6 +39,21 @@ def test_names_are_redacted_searched_and_limited(run: Run, log_run: LogRun) -> N
     assert row["name"] == "zz-…(12)"
     assert (row["ecosystem"], row["verdict"], row["times_seen"]) == ("pypi", "ABSENT", 1)
     assert row["repeats"] == []
+
+
+def test_a_terminal_shows_names_in_full_and_what_leaves_it_does_not(
+    run: Run, log_run: LogRun, home: Path
+) -> None:
+    log_run(Lookup(Ecosystem.PYPI, "zz-ghost-one", Verdict.ABSENT, "n", "", "live", DAY))
+    command = [sys.executable, "-m", "ghostbust", "names", "list", "--home", str(home)]
+    environ = os.environ | {"COLUMNS": "160"}
+    assert "zz-ghost-one" in printed_on_a_terminal(command, environ)
+    piped = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    assert "zz-…(12)" in piped
+    assert "zz-ghost-one" not in piped
+    as_json = printed_on_a_terminal([*command, "--json"], environ)
+    assert "zz-ghost-one" not in as_json
+    assert "zz-ghost-one" in printed_on_a_terminal([*command, "--json", "--reveal"], environ)
 
 
 def test_what_a_sweep_found_is_asked_again(run: Run, home: Path, talking_model_dir: Path) -> None:

@@ -7,12 +7,21 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ghostbust.loop.signals import log_ids
-from ghostbust.operations.logs import LONGEST, JsonLines, Redactor, TextLines, log_to_stderr
+from ghostbust.operations import logs
+from ghostbust.operations.logs import (
+    LONGEST,
+    JsonLines,
+    Redactor,
+    TextLines,
+    log_to_file,
+    log_to_stderr,
+)
 
 EVIL = [
     "line\nbreak\r\n2026-01-01 00:00:00,000 INFO forged",
@@ -86,6 +95,25 @@ def test_secrets_and_prompts_never_reach_a_line(form: Any, monkeypatch: pytest.M
     assert "watch: http://***@host said *** to [prompt]" in line
     if form == "json":
         assert json.loads(line)["level"] == "WARNING"
+
+
+def test_a_log_file_begins_anew_at_its_size_and_every_one_is_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "FILE_BYTES", 200)
+    before = logging.getLogger("ghostbust").handlers[:]
+    log_to_file(tmp_path / "a.log", "text", Redactor({}))
+    (handler,) = set(logging.getLogger("ghostbust").handlers) - set(before)
+    try:
+        for number in range(40):
+            logging.getLogger("ghostbust.loop").warning("watch: number %d", number)
+    finally:
+        logging.getLogger("ghostbust").removeHandler(handler)
+        handler.close()
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["a.log", *(f"a.log.{number}" for number in range(1, logs.KEPT + 1))]
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert "number 39" in (tmp_path / "a.log").read_text()
 
 
 PROMPT = "Please read the tide gauge at pier seven, and plot every low water since 1987."
