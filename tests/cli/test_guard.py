@@ -1,4 +1,4 @@
-"""``ghostbust guard serve`` as its user meets it, in a process of its own."""
+"""``ghostbust guard`` as its user meets it, in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ghostbust import http
-from tests.cli.reading import Run
+from tests.cli.reading import Run, document
 from tests.guard.upstream import Upstream, serving, texts_of
 
 CHAT = {"messages": [{"role": "user", "content": "Read it."}]}
@@ -104,3 +104,18 @@ def test_without_the_extra_it_says_what_to_install(
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (
         2, "ghostbust: ghostbust guard serve needs more libraries: pip install 'ghostbust[guard]'",
     )  # fmt: skip
+
+
+def test_bench_sets_the_guard_beside_the_base(
+    run: Run, talking_model_dir: Path, home: Path
+) -> None:
+    asked = ("--model", talking_model_dir, "--limit", 4, "--turns", 2, "--rows", 4)
+    told = document(run("guard", "bench", *asked, "--json"))
+    base, guarded = told["sides"]
+    assert (told["prompts"], told["answers"]) == (8, 16)
+    assert len(told["base_ms"]) == len(told["guard_ms"]) == 2
+    assert told["ratio"] > 0
+    assert base["invented"] > guarded["invented"]
+    assert guarded["in install lines"] == 0
+    assert 0 <= told["unchanged"] < told["answers"]
+    assert not (home / "ghostbust.db").exists()
