@@ -24,6 +24,8 @@ NOT_RUN = {
     r"eval\b.*": "asks hundreds of prompts; tests/cli/test_eval.py runs small ones",
     r"bench .*": "minutes; tests/cli/test_bench_*.py run small ones",
     r"daemon\b.*": "ends by a signal; tests/cli/test_daemon.py sends one",
+    r"guard serve\b.*": "ends by a signal; tests/cli/test_guard.py sends one",
+    r"guard bench\b.*": "minutes on the embedded model; tests/cli/test_guard.py runs a small one",
     r"ingest .*--follow": "ends by a signal; tests/cli/test_ingest.py sends one",
     r"hook (un)?install .*": "writes the user's settings; tests/cli/test_hook.py",
     r"ingest -": "reads a real pipe; tests/cli/test_ingest.py has one",

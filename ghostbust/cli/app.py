@@ -15,7 +15,7 @@ _USE, _WATCH, _TRAIN, _SERVE, _INSPECT = (
     "Use: before something is installed",
     "Watch: what a model invents",
     "Train: adapters that invent less",
-    "Serve: what passed its gates",
+    "Serve: what reaches clients",
     "Inspect: what is stored",
 )
 COMMANDS = (
