@@ -49,7 +49,7 @@ def test_json_has_everything_in_plain_ascii(run: Run, adapter: str) -> None:
     assert done.stdout.isascii()
     told = json.loads(done.stdout)
     assert [part["name"] for part in told["parts"]] == [
-        "gates", "rates", "names", "training", "history", "method", "provenance",
+        "rates", "gates", "answers", "names", "training", "history", "method", "provenance",
     ]  # fmt: skip
     assert len(told["names"]) == 13
     assert "zz-quux-sensorlib" not in done.stdout
