@@ -93,13 +93,9 @@ def make_guard(config: Config, home: Home) -> RewindingGuard:
     from ghostbust.guard.reading import Guard
     from ghostbust.guard.rewinding import RewindingGuard
 
-    judge = default_judge(
-        Mode.SNAPSHOT,
-        data_dir=home.registry,
-        as_of=config.registry.as_of,
-        cutoff=cutoff_of(config),
+    return RewindingGuard(
+        Guard.by_snapshots(home.registry, as_of=config.registry.as_of, cutoff=cutoff_of(config))
     )
-    return RewindingGuard(Guard(judge))
 
 
 def asks_live(config: Config) -> bool:

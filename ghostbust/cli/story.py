@@ -18,19 +18,21 @@ WHY = {
     "ask": "tasks that never train: they tell whether what was learnt holds elsewhere",
     "select": "answers with an invention are to be unlearnt, sound ones are to be kept",
     "train": "a small adapter on top of the model, which itself stays as it is",
-    "gate: hallucination": "does it invent fewer packages?",
-    "gate: volume": "does it still name the packages that it named?",
-    "gate: unknown": "are its names as easy to judge as before?",
-    "gate: faults": "are its answers as well formed?",
-    "gate: likelihood": "does it predict right code as well?",
-    "gate: coding": "does it still solve coding tasks?",
-    "go on": "",
 }
 """how a stage begins to why it is there; the first that fits counts"""
-MOST_TOLD = 12
-"""inventions that are told one by one"""
+MOST_PRINTED = 12
+"""inventions that are printed one by one"""
 LINE = 60
 """characters of the line of an answer that names an invention"""
+
+
+def why_of(step: str) -> str:
+    """Why a step is taken; empty where there is nothing to say."""
+    if step.startswith("gate: "):
+        from ghostbust.reports.badges import GATES_ASK
+
+        return GATES_ASK.get(step.removeprefix("gate: "), "")
+    return next((why for start, why in WHY.items() if step.startswith(start)), "")
 
 
 class Story:
@@ -42,13 +44,12 @@ class Story:
     def __init__(self, stages: Stages, output: Output, *, reveal: bool) -> None:
         self._stages, self._output = stages, output
         self._reveal = reveal or output.aside.is_terminal
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
 
     def begin(self, what: str) -> None:
         """The next step, and why it is taken."""
         self._stages.begin(what)
-        why = next((why for start, why in WHY.items() if what.startswith(start)), "")
-        if why:
+        if why := why_of(what):
             self._output.note(f"  {why}")
 
     def advance(self, done: int, total: int) -> None:
@@ -60,17 +61,15 @@ class Story:
         self._stages.step(number, of, loss)
 
     def found(self, answers: Sequence[Answer]) -> None:
-        """Tells inventions that weren't told yet, each once, up to `MOST_TOLD`."""
-        from ghostbust.records import Verdict
-
+        """Prints inventions that weren't printed yet, each once, up to `MOST_PRINTED`."""
         for answer in answers:
             for one in answer.judged:
-                if one.lookup.verdict not in (Verdict.ABSENT, Verdict.SUSPECT):
+                if not one.lookup.invented:
                     continue
-                if one.lookup.name in self._told or len(self._told) > MOST_TOLD:
+                if one.lookup.name in self._printed or len(self._printed) > MOST_PRINTED:
                     continue
-                self._told.add(one.lookup.name)
-                if len(self._told) > MOST_TOLD:
+                self._printed.add(one.lookup.name)
+                if len(self._printed) > MOST_PRINTED:
                     self._output.note("  … and others: the table at the end has the most frequent")
                     return
                 self._output.note(f"  {self._in_words(answer, one)}")

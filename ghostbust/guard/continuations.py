@@ -21,11 +21,11 @@ from functools import cached_property, lru_cache
 
 from ghostbust.extractors.python import distribution_of, is_stdlib
 from ghostbust.guard.names import KnownNames
-from ghostbust.guard.reading import HARD, INVENTED, Asked, Guard
-from ghostbust.guard.vocabulary import Vocabulary
+from ghostbust.guard.reading import HARD, Asked, Guard
 from ghostbust.guard.writing import Writing, begun, first_word
 from ghostbust.records import Ecosystem, PackageRef, RefKind
-from ghostbust.registries.names import builtin_names, canonical_name
+from ghostbust.registries.names import canonical_name
+from ghostbust.samplers.vocabulary import Vocabulary
 
 OTHER = 0.1
 """the chance where no well-known name begins so, but `MANY` other real ones do; less for fewer"""
@@ -66,14 +66,8 @@ class Continuations:
         place = self._known.place(PackageRef(ecosystem, kind, start, 0, len(start), start))
         if place is not None and place.may_follow(start):
             return 1.0
-        if imported and any(name.startswith(start) for name in builtin_names(ecosystem)):
-            return 1.0
-        canonical = start
-        if ecosystem is Ecosystem.PYPI:
-            canonical = _MARKS.sub("-", start).lower()
-        elif ecosystem is Ecosystem.CARGO:
-            canonical = start.lower().replace("_", "-")
-        return OTHER * self._snapshots[ecosystem].beginning(canonical, MANY) / MANY
+        found = self._snapshots[ecosystem].beginning(canonical_name(ecosystem, start), MANY)
+        return OTHER * found / MANY
 
     def _is_real(self, ecosystem: Ecosystem, kind: RefKind, name: str) -> bool:
         owner: str | None = canonical_name(ecosystem, name)
@@ -87,7 +81,7 @@ class Continuations:
             ecosystem, kind, name, 0, len(name), owner, import_name=import_name, builtin=builtin
         )
         (judged,) = self.guard.judge.refs([ref])
-        return judged.lookup.verdict not in INVENTED
+        return not judged.lookup.invented
 
 
 @dataclass(frozen=True, slots=True)

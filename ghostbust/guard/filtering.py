@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ghostbust.guard.reading import LONGEST_LINE, WINDOW, Reading
+from ghostbust.guard.reading import LONGEST_LINE, WINDOW, Reading, goes_on
 from ghostbust.records import Ecosystem, Judged, Lookup, RefKind, Verdict
 from ghostbust.text import visible
 
@@ -129,7 +129,7 @@ class AnswerFilter:
         """Where the last line ends that doesn't go on in the next one."""
         text = self._text
         end = text.rfind("\n") + 1
-        while end > self._line and _goes_on(text, end):
+        while end > self._line and goes_on(text, end):
             end = text.rfind("\n", 0, end - 1) + 1
         return max(end, self._line)
 
@@ -222,19 +222,14 @@ class AnswerFilter:
 def _line_of(seen: str, found: Judged) -> tuple[int, int]:
     """Where a name's line begins and ends, with the lines that backslashes make one with it."""
     line = seen.rfind("\n", 0, found.ref.start) + 1
-    while line and _goes_on(seen, line):
+    while line and goes_on(seen, line):
         line = seen.rfind("\n", 0, line - 1) + 1
     end = seen.find("\n", found.ref.end) + 1
-    while end and _goes_on(seen, end):
+    while end and goes_on(seen, end):
         end = seen.find("\n", end) + 1
     if not end:
         return line, len(seen)
     return line, end - (2 if seen.endswith("\r\n", 0, end) else 1)
-
-
-def _goes_on(text: str, line: int) -> bool:
-    """Whether the line that begins here goes on the one before."""
-    return text[max(line - 3, 0) : line].rstrip("\r\n").endswith("\\")
 
 
 class _Note:

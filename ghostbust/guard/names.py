@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,16 +20,22 @@ from ghostbust.registries.snapshot import POPULAR, Snapshot
 
 _LEAD = re.compile(r"[ `\"'*\[(]{0,4}")
 """what may stand before a name at its place"""
-_NAME = {
+_FORMS = {
     RefKind.IMPORT: re.compile(r"[A-Za-z0-9_]*"),
-    Ecosystem.NPM: re.compile(r"[A-Za-z0-9._@/-]*"),
-    Ecosystem.PYPI: re.compile(r"[A-Za-z0-9._-]*"),
+    Ecosystem.NPM: re.compile(r"(?:@[A-Za-z0-9._~-]*/?)?[A-Za-z0-9._~-]*"),
     Ecosystem.CARGO: re.compile(r"[A-Za-z0-9_-]*"),
 }
-_MARKS = re.compile(r"[-_.]+")
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
 _WORD = r"(?:[A-Z][A-Za-z0-9]*|[a-z0-9]*)"
 _SPELT = re.compile(rf"{_WORD}(?:[-_.]+{_WORD})*")
 """as people spell names: a model that is held to ``client`` would else write ``cLIeNt``"""
+
+
+def form_of(ref: PackageRef) -> re.Pattern[str]:
+    """What matches the characters of a name at the place of a ref."""
+    if ref.kind is RefKind.IMPORT and ref.ecosystem is not Ecosystem.NPM:
+        return _FORMS[RefKind.IMPORT]
+    return _FORMS.get(ref.ecosystem, _PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +43,34 @@ class Place:
     """A place for one name, with the names that may stand there."""
 
     known: tuple[str, ...]
-    """sorted"""
+    """in canonical form where capitals and the marks between words don't matter; sorted"""
     form: re.Pattern[str]
     """of a name's characters"""
-    folded: bool
-    """True where capitals and the marks between words don't matter, as in PyPI's names"""
+    ecosystem: Ecosystem | None
+    """whose canonical form that is; None where names are compared as they stand"""
 
     def may_follow(self, text: str) -> bool:
         """Whether ``text``, all that stands at the place so far, is a known name or begins one."""
-        lead = _LEAD.match(text)
-        assert lead is not None  # it matches nothing, too
-        name = self.form.match(text, lead.end())
-        assert name is not None
-        if not name[0]:
-            return name.end() == len(text)
-        return self._begins(name[0]) if name.end() == len(text) else self._is_known(name[0])
+        name, behind = self._parted(text)
+        return self._has(name, whole=bool(behind)) if name else not behind
 
     def is_written(self, text: str) -> bool:
         """Whether something follows the name."""
+        name, behind = self._parted(text)
+        return bool(name and behind)
+
+    def _parted(self, text: str) -> tuple[str, str]:
+        """The name, or what stands of it, and what stands behind it."""
         lead = _LEAD.match(text)
-        assert lead is not None
-        name = self.form.match(text, lead.end())
-        return bool(name and name[0] and name.end() < len(text))
+        name = self.form.match(text, lead.end() if lead else 0)
+        return (name[0], text[name.end() :]) if name else ("", text)
 
-    def _folded(self, name: str) -> str:
-        """The name as it is looked for; as it stands where nobody spells one so."""
-        return _MARKS.sub("-", name).lower() if self.folded and _SPELT.fullmatch(name) else name
-
-    def _is_known(self, name: str) -> bool:
-        name = self._folded(name)
+    def _has(self, name: str, *, whole: bool) -> bool:
+        if self.ecosystem is not None and _SPELT.fullmatch(name):
+            name = canonical_name(self.ecosystem, name)
         at = bisect_left(self.known, name)
-        return at < len(self.known) and self.known[at] == name
-
-    def _begins(self, start: str) -> bool:
-        start = self._folded(start)
-        at = bisect_left(self.known, start)
-        return at < len(self.known) and self.known[at].startswith(start)
+        found = self.known[at] if at < len(self.known) else ""
+        return found == name if whole else found.startswith(name)
 
 
 class KnownNames:
@@ -80,26 +78,21 @@ class KnownNames:
 
     def __init__(self, snapshots: Mapping[Ecosystem, Snapshot]) -> None:
         self._snapshots = snapshots
-        self._place = cache(self._made)
+        self._known = cache(self._sorted)
 
     def place(self, ref: PackageRef) -> Place | None:
         """The place where a ref stands; None where no popular names are known of its ecosystem."""
-        is_module = ref.kind is RefKind.IMPORT and ref.ecosystem is Ecosystem.PYPI
-        return self._place(ref.ecosystem, is_module)
+        is_import = ref.kind is RefKind.IMPORT
+        known = self._known(ref.ecosystem, is_import)
+        is_folded = ref.ecosystem is Ecosystem.PYPI and not is_import
+        return Place(known, form_of(ref), ref.ecosystem if is_folded else None) if known else None
 
-    def _made(self, ecosystem: Ecosystem, is_module: bool) -> Place | None:
+    def _sorted(self, ecosystem: Ecosystem, is_import: bool) -> tuple[str, ...]:
         snapshot = self._snapshots.get(ecosystem)
-        names = snapshot.popular(POPULAR) if snapshot else []
-        if not names:
-            return None
-        if is_module:
-            roots = {module.partition(".")[0] for module in known_modules()}
-            roots |= builtin_names(ecosystem) | {name.replace("-", "_") for name in names}
-            return Place(_sorted(roots), _NAME[RefKind.IMPORT], folded=False)
-        folded = ecosystem is Ecosystem.PYPI
-        known = {canonical_name(ecosystem, name) for name in names} if folded else set(names)
-        return Place(_sorted(known), _NAME[ecosystem], folded)
-
-
-def _sorted(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(names))
+        names = set(snapshot.popular(POPULAR)) if snapshot else set()
+        if is_import and names:
+            if ecosystem is Ecosystem.PYPI:
+                names = {name.replace("-", "_") for name in names}
+                names |= {module.partition(".")[0] for module in known_modules()}
+            names |= builtin_names(ecosystem)
+        return tuple(sorted(names))

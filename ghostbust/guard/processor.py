@@ -19,8 +19,7 @@ from transformers import LogitsProcessor
 from ghostbust.errors import UsageError
 from ghostbust.guard.continuations import NONE, Chances, Continuations, Continued
 from ghostbust.guard.reading import Asked, Guard
-from ghostbust.guard.vocabulary import Tokenizer, Vocabulary
-from ghostbust.registries.judge import Mode, default_judge
+from ghostbust.samplers.vocabulary import Tokenizer, Vocabulary
 
 LIKELY = 64
 """so many of the likeliest tokens are weighed"""
@@ -188,6 +187,7 @@ def logits_guard(
     ``end_tokens``: that end an answer. ``data_dir``: a home's folder of snapshots, which come
     before the shipped ones. Raises SnapshotError.
     """
-    guard = Guard(default_judge(Mode.SNAPSHOT, data_dir=data_dir))
-    known = Continuations(guard, Vocabulary.of(tokenizer, frozenset(end_tokens)))
+    known = Continuations(
+        Guard.by_snapshots(data_dir), Vocabulary.of(tokenizer, frozenset(end_tokens))
+    )
     return lambda asked=None, **options: GuardLogits(known, asked, **options)

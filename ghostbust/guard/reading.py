@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
 
 from ghostbust.extractors.extract import examine
 from ghostbust.extractors.interface import Language
-from ghostbust.records import Ecosystem, Flag, Judged, RefKind, Verdict
-from ghostbust.registries.judge import Judge, Mode
+from ghostbust.records import Ecosystem, Flag, Judged, RefKind
+from ghostbust.registries.judge import Judge, Mode, default_judge
 
-INVENTED = (Verdict.ABSENT, Verdict.SUSPECT)
 HARD = frozenset({RefKind.INSTALL, RefKind.MANIFEST})
 """kinds whose names an installer takes as they stand"""
 WINDOW = 4_000
@@ -71,7 +72,17 @@ class Guard:
             ecosystem=asked.ecosystem,
         )
         own = [ref for ref in found.refs if Flag.PROMPT_INDUCED not in ref.flags]
-        return [one for one in self.judge.refs(own) if one.lookup.verdict in INVENTED]
+        return [one for one in self.judge.refs(own) if one.lookup.invented]
+
+    @classmethod
+    def by_snapshots(
+        cls, data_dir: Path | None = None, *, as_of: date | None = None, cutoff: date | None = None
+    ) -> Guard:
+        """A guard that judges by this machine's snapshots; arguments as of `default_judge`.
+
+        Raises SnapshotError.
+        """
+        return cls(default_judge(Mode.SNAPSHOT, data_dir=data_dir, as_of=as_of, cutoff=cutoff))
 
     def read(self, asked: Asked) -> Reading:
         """The reading of one answer."""
@@ -159,7 +170,7 @@ class Reading:
     def _begun(self, text: str) -> int:
         """Where the line begins that goes on at what is new; its command may stand there."""
         start = text.rfind("\n", 0, self._read) + 1
-        while start > 1 and text[max(start - 3, 0) : start].rstrip("\r\n").endswith("\\"):
+        while start and goes_on(text, start):
             start = text.rfind("\n", 0, start - 1) + 1
         return max(start, self._read - WINDOW)
 
@@ -206,6 +217,11 @@ class _Fences:
                 self._seen.append((found.end(), opened))
         self._end = place
         return self._seen[-1][1]
+
+
+def goes_on(text: str, line: int) -> bool:
+    """Whether the line that begins here goes on the one before, which ends in a backslash."""
+    return text[max(line - 3, 0) : line].rstrip("\r\n").endswith("\\")
 
 
 def is_dependencies(opening: str) -> bool:

@@ -95,7 +95,7 @@ class AnswerRelay:
         on_error: OnError,
         failed: Callable[[Exception], None],
     ) -> None:
-        """``failed`` is told of the response's first error of the guard."""
+        """``failed`` is called with the guard's first error on the response."""
         self._is_chat, self._filter_of = is_chat, filter_of
         self._on_error, self._failed = on_error, failed
         self._asked = asked_of(request, is_chat=is_chat)
@@ -349,7 +349,7 @@ def _changed(event: _Event, edits: deque[Edit], *, is_last: bool) -> str:
 def asked_of(request: Json, *, is_chat: bool) -> list[Asked]:
     """What the reader must know of each prompt of a request; never empty.
 
-    Whether a list is asked for is told by the user's last message.
+    The user's last message says whether a list is asked for.
     """
     if is_chat:
         said = [(one.get("role"), _content_of(one)) for one in messages_of(request)]

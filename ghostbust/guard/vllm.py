@@ -22,9 +22,8 @@ from ghostbust.errors import UsageError
 from ghostbust.guard.continuations import Continuations
 from ghostbust.guard.processor import GuardedRow, only_ends, warn, weigh
 from ghostbust.guard.reading import Asked, Guard
-from ghostbust.guard.vocabulary import Vocabulary
 from ghostbust.home import Home
-from ghostbust.registries.judge import Mode, default_judge
+from ghostbust.samplers.vocabulary import Vocabulary
 
 try:
     from vllm.v1.sample.logits_processor import LogitsProcessor as _OfBatches
@@ -160,5 +159,5 @@ def _known(model: Any) -> Continuations:
     ends: list[int] = []
     for found in (tokenizer.eos_token_id, getattr(model.hf_config, "eos_token_id", None)):
         ends += found if isinstance(found, list) else [] if found is None else [found]
-    judge = default_judge(Mode.SNAPSHOT, data_dir=Home.find(None).registry)
-    return Continuations(Guard(judge), Vocabulary.of(tokenizer, ends))
+    guard = Guard.by_snapshots(Home.find(None).registry)
+    return Continuations(guard, Vocabulary.of(tokenizer, ends))

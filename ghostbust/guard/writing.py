@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from ghostbust.extractors.extract import examine
 from ghostbust.extractors.installers import PROGRAMS
 from ghostbust.extractors.interface import Language
+from ghostbust.guard.names import form_of
 from ghostbust.guard.reading import FENCE, Asked, is_dependencies
-from ghostbust.records import Ecosystem, PackageRef, RefKind
+from ghostbust.records import PackageRef, RefKind
 
 SENTINEL = "zzqx"
 SPAN = 1_000
@@ -55,19 +56,6 @@ _BARE = re.compile(r"[A-Za-z0-9@][A-Za-z0-9._@/-]*\s*")
 _FROM = re.compile(r"(?:^|[;`>:])\s*from\s+$")
 _FILE = re.compile(r"([\w/]+)\.py\b")
 _WORD = re.compile(r"@?[A-Za-z0-9_]+|@$")
-_FORMS = {
-    RefKind.IMPORT: re.compile(r"[A-Za-z0-9_]*"),
-    Ecosystem.NPM: re.compile(r"(?:@[A-Za-z0-9._~-]*/?)?[A-Za-z0-9._~-]*"),
-    Ecosystem.CARGO: re.compile(r"[A-Za-z0-9_-]*"),
-}
-_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
-
-
-def form_of(ref: PackageRef) -> re.Pattern[str]:
-    """What matches the characters of a name at the place of a ref."""
-    if ref.kind is RefKind.IMPORT and ref.ecosystem is not Ecosystem.NPM:
-        return _FORMS[RefKind.IMPORT]
-    return _FORMS.get(ref.ecosystem, _PLAIN)
 
 
 def begun(ref: PackageRef, text: str) -> str:

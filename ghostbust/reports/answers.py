@@ -106,10 +106,9 @@ def _pair(answers: Mapping[str, Answer], invented: frozenset[str] | None) -> Ans
 
 def _is_unsure(one: Judged) -> bool:
     """Whether the name may be unregistered: invented, or not judged and no module of the answer."""
-    verdict = one.lookup.verdict
-    if verdict is Verdict.UNKNOWN:
+    if one.lookup.verdict is Verdict.UNKNOWN:
         return one.lookup.reason != LOCAL
-    return verdict in (Verdict.ABSENT, Verdict.SUSPECT)
+    return one.lookup.invented
 
 
 def _pieces(answer: Answer, hidden: re.Pattern[str] | None) -> tuple[Piece, ...]:

@@ -34,13 +34,12 @@ from ghostbust.samplers.interface import (
     SamplingSettings,
     cut_at_stop,
 )
+from ghostbust.samplers.vocabulary import Vocabulary
 
 TAIL_TOKENS = 16
 """a stop text is looked for in so many of the last generated tokens"""
 LIKELY = 256
 """so many of the likeliest tokens are asked whether a guard's place allows them"""
-PIECES = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"})
-"""blanks and line ends as tokenizers write them"""
 TAILS_AT_ONCE = 32
 """texts that are scored behind one prompt in one pass"""
 
@@ -119,20 +118,11 @@ class LocalSampler:
         guard, loaded = self._guard, self.loaded
         if guard is None:
             return None
-        pieces, characters = self._pieces, self._characters
-        return lambda: _Guarded(guard.read(prompt), loaded.decode, pieces, characters)
+        return lambda: _Guarded(guard.read(prompt), loaded.decode, self._vocabulary)
 
     @cached_property
-    def _pieces(self) -> list[str]:
-        """What each token id adds to a text, as far as it is ASCII: (V,)."""
-        tokenizer = self.loaded.tokenizer
-        tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-        return [str(token).translate(PIECES).replace("<0x0A>", "\n") for token in tokens]
-
-    @cached_property
-    def _characters(self) -> list[int]:
-        """Ids of the tokens that are one character."""
-        return [i for i, piece in enumerate(self._pieces) if len(piece) == 1]
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary.of(self.loaded.tokenizer, self.loaded.end_tokens)
 
     def complete(
         self,
@@ -282,11 +272,9 @@ class _Guarded:
         self,
         reader: AnswerReader,
         decode: Callable[[list[int]], str],
-        pieces: list[str],
-        characters: list[int],
+        vocabulary: Vocabulary,
     ) -> None:
-        self._reader, self._decode = reader, decode
-        self._pieces, self._characters = pieces, characters
+        self._reader, self._decode, self._vocabulary = reader, decode, vocabulary
         self._place: NamePlace | None = None
         self._from = 0
         """the token at which the place begins"""
@@ -300,7 +288,7 @@ class _Guarded:
     ) -> tuple[int, bool] | None:
         if self._place and self._place.is_written(self._written(ids)):
             self._place = None
-        if not (ended or self._reader.is_due(self._pieces[ids[-1]])):
+        if not (ended or self._reader.is_due(self._vocabulary.text(ids[-1]))):
             return None
         text = self._decode(ids)
         cut = self._reader.cut(text, ended=ended, truncated=truncated, last=last)
@@ -318,7 +306,7 @@ class _Guarded:
         likely = logits.topk(min(LIKELY, len(logits))).indices.tolist()
         fitting = [i for i in likely if self._fits(written, i)]
         # Each name can be written by its characters, so that no beginning is a dead end.
-        fitting = fitting or [i for i in self._characters if self._fits(written, i)]
+        fitting = fitting or [i for i in self._vocabulary.characters if self._fits(written, i)]
         if not fitting:
             return logits  # the name is read again when it is written
         kept = torch.full_like(logits, -torch.inf)
@@ -326,11 +314,11 @@ class _Guarded:
         return kept
 
     def _written(self, ids: list[int]) -> str:
-        return "".join(self._pieces[i] for i in ids[self._from :])
+        return self._vocabulary.read(ids[self._from :])
 
     def _fits(self, written: str, token: int) -> bool:
         assert self._place is not None
-        return self._place.may_follow(written + self._pieces[token])
+        return self._place.may_follow(written + self._vocabulary.text(token))
 
 
 def stream_seed(seed: int, prompt_id: str, number: int) -> int:

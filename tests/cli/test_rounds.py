@@ -15,7 +15,7 @@ from typer.testing import Result
 from ghostbust.adapters import read_adapter
 from ghostbust.cli.output import Output, Stages
 from ghostbust.cli.rounds import _print_demo, print_round
-from ghostbust.cli.story import MOST_TOLD, WHY, Story
+from ghostbust.cli.story import MOST_PRINTED, Story, why_of
 from ghostbust.loop.demo import DemoSize, run_demo
 from ghostbust.loop.round import RoundOutcome
 from ghostbust.loop.watch import Watched
@@ -231,7 +231,7 @@ def test_the_demo_ends_with_one_truthful_document(
     ]
     assert len(steps) >= 8
     for step in steps:
-        assert any(step.startswith(start) for start in WHY), step
+        assert why_of(step), step
     assert set(told) == {
         "model", "seed", "registry", "round", "adapter", "path", "before", "after", "gate",
         "promoted", "page", "wall_s", "peak_rss_mb",
@@ -276,7 +276,7 @@ def test_inventions_are_told_once_each_and_not_all_of_them(
             story.found(answers[:3])
             story.found(answers[3:])
         lines = capsys.readouterr().err.splitlines()
-        assert len(lines) == MOST_TOLD + 1
+        assert len(lines) == MOST_PRINTED + 1
         whole = "  ✗ fastcsv-x: ABSENT, not-registered. It wrote: fastcsv-x"
         assert lines[0] == (whole if reveal else "  ✗ fas…(9): ABSENT, not-registered")
         assert "others" in lines[-1]

@@ -15,10 +15,10 @@ from ghostbust.errors import UsageError
 from ghostbust.guard.continuations import NONE, OTHER, Continuations
 from ghostbust.guard.processor import GuardLogits
 from ghostbust.guard.reading import Asked, Guard
-from ghostbust.guard.vocabulary import Vocabulary
 from ghostbust.models.load import load_model
 from ghostbust.records import Ecosystem
 from ghostbust.registries.judge import Mode, default_judge
+from ghostbust.samplers.vocabulary import Vocabulary
 
 END = 256
 VOCABULARY = Vocabulary([*(bytes([byte]) for byte in range(256)), b""], frozenset([END]))
