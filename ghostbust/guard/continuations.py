@@ -144,8 +144,11 @@ class Continued:
         hard; None for a piece that does nothing of it."""
         name = self._writing.name
         if name is not None:
-            if not piece or not self._known.judges(name.ref):
+            if not self._known.judges(name.ref):
                 return None
+            if not piece:  # a special token, which would only put the name's end off
+                hard = name.ref.kind in HARD
+                return 0.0 if hard else NONE, hard
             taken = name.taken(piece)
             return self._chance(name.ref, name.written + taken, "", piece[len(taken) :])
         lead, text = first_word(piece)

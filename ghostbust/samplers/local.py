@@ -318,7 +318,8 @@ class _Guarded:
 
     def _fits(self, written: str, token: int) -> bool:
         assert self._place is not None
-        return self._place.may_follow(written + self._vocabulary.text(token))
+        text = self._vocabulary.text(token)  # empty for a special token, which isn't let in
+        return bool(text) and self._place.may_follow(written + text)
 
 
 def stream_seed(seed: int, prompt_id: str, number: int) -> int:

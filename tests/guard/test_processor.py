@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ghostbust.errors import UsageError
-from ghostbust.guard.continuations import NONE, OTHER, Continuations
+from ghostbust.guard.continuations import NONE, OTHER, Continuations, Continued
 from ghostbust.guard.processor import GuardLogits
 from ghostbust.guard.reading import Asked, Guard
 from ghostbust.models.load import load_model
@@ -192,3 +192,17 @@ def test_a_vocabulary_of_bytes_and_one_of_pieces() -> None:
     assert byte_level.text(0) == "\n", "an answer's end ends a name"
     pieces = Vocabulary.of(Pieces(["<s>", "▁pip", "<0x0A>", "<0xC3>", "<0xA9>"]), [0])
     assert pieces.read([1, 2, 3, 4]) == " pip\né"
+
+
+@pytest.mark.parametrize(
+    ("text", "chance"), [("```bash\npip install nump", 0.0), ("```python\nimport nump", NONE)]
+)
+def test_a_special_token_puts_no_names_end_off(guard: Guard, text: str, chance: float) -> None:
+    special = END + 1
+    pieces = [*VOCABULARY.pieces, b""]
+    answer = Continued(Continuations(guard, Vocabulary(pieces, VOCABULARY.end_tokens)), CODE)
+    for byte in text.encode():
+        answer.add(byte)
+    chances = answer.chances([special, ord("y")])
+    assert chances is not None
+    assert chances.of == [chance, 1.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import torch
 
 from ghostbust.models.load import LoadedModel, load_model
 from ghostbust.records import Context, Ecosystem, Prompt, Sample
-from ghostbust.samplers.interface import SamplingSettings
-from ghostbust.samplers.local import LocalSampler, stream_seed
+from ghostbust.samplers.interface import Cut, SamplingSettings
+from ghostbust.samplers.local import LocalSampler, _Guarded, stream_seed
+from ghostbust.samplers.vocabulary import Vocabulary
 
 
 def prompt(text: str) -> Prompt:
@@ -164,3 +166,27 @@ def test_the_real_model_says_what_transformers_says(embedded_model_dir: Path) ->
         ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24
     )
     assert found.text == loaded.decode(output[0, ids.shape[1] :].tolist())
+
+
+def test_a_held_name_goes_on_in_text_only() -> None:
+    """Bug: a special token writes nothing, so it passed as the rest of any name."""
+
+    class Place:
+        def may_follow(self, text: str) -> bool:
+            return "abc".startswith(text)
+
+        def is_written(self, text: str) -> bool:
+            return False
+
+    class Reader:
+        def is_due(self, piece: str) -> bool:
+            return True
+
+        def cut(self, text: str, *, ended: bool, truncated: bool, last: bool) -> Cut:
+            return Cut(0, place=Place())
+
+    vocabulary = Vocabulary([b"a", b"b", b"ab", b"x", b""], frozenset())
+    guarded = _Guarded(Reader(), vocabulary.read, vocabulary)
+    assert guarded([3], ended=False, truncated=False, last=False) == (0, False)
+    held = guarded.held(torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]), [])
+    assert held.tolist() == [1.0, -math.inf, 3.0, -math.inf, -math.inf]
