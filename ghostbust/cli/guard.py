@@ -140,6 +140,7 @@ def bench(
     from ghostbust.loop.watch import judge_samples
     from ghostbust.measure import measure
     from ghostbust.prompts import first_prompts, seed_tasks, split
+    from ghostbust.records import Flag
 
     settings = cli.configure(model__name=model, sampling__samples_per_prompt=samples)
     train, _ = split(seed_tasks(), settings.prompts.holdout_share)
@@ -156,12 +157,8 @@ def bench(
     ):
         answers = judge_samples(side, guarding.guard.judge)
         measured = measure(answers, seed=seed)
-        hard = [
-            one
-            for answer in answers
-            for one in answer.judged
-            if one.ref.kind in HARD and one.lookup.invented
-        ]
+        judged = [one for answer in answers for one in answer.judged]
+        own = [one for one in judged if Flag.PROMPT_INDUCED not in one.ref.flags]
         sides.append(
             {
                 "model": name,
@@ -169,7 +166,7 @@ def bench(
                 "rate": round(measured.rate, 4),
                 "real an answer": round(measured.volume, 3),
                 "invented": measured.absent + measured.suspect,
-                "in install lines": len(hard),
+                "in install lines": sum(one.lookup.invented for one in own if one.ref.kind in HARD),
             }
         )
     cli.output.table(list(sides[0]), (one.values() for one in sides))
