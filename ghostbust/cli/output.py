@@ -162,7 +162,7 @@ class Stages:
         self._what = ""
         self._began = self._logged = 0.0
         self._first: tuple[int, float] | None = None
-        """what was done when the stage first told, and when that was; None before"""
+        """what was done at the first report of the stage, and when that was; None before"""
 
     def __enter__(self) -> Self:
         self._bars.start()
