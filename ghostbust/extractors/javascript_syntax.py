@@ -310,8 +310,10 @@ def _begins_as_type(name: Node) -> bool:
 
 _MOST_OPEN = 100
 _MOST_NESTED = 200
-"""assignments and arrows between two of the marks that end an expression or a part of it"""
+"""assignments and arrows, or ``<`` that no tag closes, between two of the marks that end an
+expression or a part of it"""
 _ASSIGNING, _ENDING = re.compile(rb"=>?(?=[\s\w$(\[])"), re.compile(rb"[;,)}\]]")
+_CLOSING_TAG = re.compile(rb"</[\w>]")
 _PIECE = 1024
 """bytes that the lexer is given at once"""
 _FREE_STEPS, _BYTES_A_STEP = 32, 24
@@ -352,12 +354,16 @@ def parse(data: bytes, grammar: Grammar) -> Tree | None:
 
 
 def _is_deep(data: bytes) -> bool:
-    """True for a text with very many assignments or arrows in a row that nothing ends.
+    """True for a text with very many assignments, arrows or ``<type>`` in a row that nothing ends.
 
     Each is nested in the one before; at the end of the text the parser recovers from all of them
     in a single step, which takes the square of their number.
     """
-    return any(len(_ASSIGNING.findall(run)) > _MOST_NESTED for run in _ENDING.split(data))
+    return any(
+        len(_ASSIGNING.findall(run)) > _MOST_NESTED
+        or run.count(b"<") - 2 * len(_CLOSING_TAG.findall(run)) > _MOST_NESTED
+        for run in _ENDING.split(data)
+    )
 
 
 class _Budget:
