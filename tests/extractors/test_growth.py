@@ -167,7 +167,7 @@ KNOWN = [
 
 
 KNOWN_TIMES = 4
-"""how much longer the texts of the known patterns are: at ``LONG`` a square can be below the floor"""
+"""how much longer the known patterns grow: at ``LONG`` a square can be below the floor"""
 
 
 def seconds(pattern: Pattern, entry: Entry, length: int) -> float:
