@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
@@ -116,7 +116,7 @@ class Daemon:
             self._scheduler.start()
             threading.Thread(target=self._look, name="ghostbust look", daemon=True).start()
             log.info("daemon: works in %s", home.path)
-            why = self._why_stop.get()
+            why = self._told_to_stop()
             log.info("daemon: stops (%s)", why)
             self._place.stopping.set()
             self._scheduler.shutdown(wait=False)
@@ -129,6 +129,15 @@ class Daemon:
         """
         self._place = replace(self._place, config=config)
         self._timetable.fill(self._place)
+
+    def _told_to_stop(self) -> str:
+        """Waits until the daemon has to stop, and says why."""
+        while True:
+            # By turns: a signal that came just before the wait wouldn't end it.
+            try:
+                return self._why_stop.get(timeout=self._poll_s)
+            except Empty:
+                continue
 
     def _look(self) -> None:
         while not self._place.stopping.wait(self._poll_s):

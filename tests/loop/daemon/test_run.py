@@ -79,20 +79,33 @@ def test_it_watches_again_and_again_until_it_is_told_to_stop(
     assert len(store.runs.recent()) == len(runs), "nothing runs afterwards"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "wakes"),
+    [(signal.SIGTERM, True), (signal.SIGINT, True), (signal.SIGTERM, False)],
+)
 def test_a_signal_in_the_middle_of_a_watch_leaves_a_run_to_go_on_with(
-    place: Workplace, store: Store, soon: When, scripted: MakeSampler, number: signal.Signals
-) -> None:
+    place: Workplace, store: Store, soon: When, scripted: MakeSampler,
+    number: signal.Signals, wakes: bool,
+) -> None:  # fmt: skip
+    """``wakes``: whether it comes to the main thread while that waits, or so that it doesn't."""
+
     asked = threading.Event()
     interrupted: list[bool] = []
 
     def say(prompt: Prompt) -> str:
         asked.set()
-        interrupted.append(place.stopping.wait(120))
+        interrupted.append(place.stopping.wait(20))
         return "I can't say."
 
     before = signal.getsignal(number)
-    soon(asked.is_set, lambda: os.kill(os.getpid(), number))
+
+    def send() -> None:
+        if wakes:
+            os.kill(os.getpid(), number)
+        else:
+            signal.pthread_kill(threading.get_ident(), number)
+
+    soon(asked.is_set, send)
     assert Daemon(replace(place, open_sampler=lambda _: scripted(say))).run()
     assert interrupted == [True]
     assert [run.status for run in store.runs.recent()] == [RunStatus.INTERRUPTED]
