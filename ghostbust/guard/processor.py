@@ -3,13 +3,16 @@
 Logits stay as they are, to the bit, where no name is written. Where one is, each of the likeliest
 tokens gains the logarithm of the chance that its name ends in a real one (``continuations.py``).
 In an install command and a manifest no other token is let through.
+
+What the server itself rules out (a logit of -inf: by a grammar, by a least length) stays ruled out.
+Where that leaves no token that the guard would let through, it lets all of them.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -62,22 +65,23 @@ class GuardedRow:
         """
         if not self._failed:
             try:
-                if not self._answer.is_open:
-                    near = bisect_right(best, NEAR - best[0], key=lambda logit: -logit)
-                    likely = likely[:near]
-                return self._weighed(logits, likely)
+                far = math.inf if self._answer.is_open else NEAR - best[0]
+                near = bisect_left(best, far, key=lambda logit: -logit)
+                return self._weighed(logits, likely[:near])
             except Exception as exc:  # noqa: BLE001
                 self._fail(exc)
         return only_ends(logits, self._known.vocabulary) if self._closed else None
 
     def _weighed(self, logits: torch.Tensor, likely: Sequence[int]) -> torch.Tensor | None:
-        chances = self._answer.chances(likely)
+        chances = self._answer.chances(likely) if likely else None
         if chances is None:
             return None
         if self._answer.is_code and max(chances.of) <= NONE:
             # Each name can be written by its characters, so that no beginning is a dead end.
-            likely = self._known.vocabulary.characters
-            chances = self._answer.chances(likely)
+            characters = self._known.vocabulary.characters
+            left = (logits[list(characters)] > -torch.inf).tolist()
+            likely = [token for token, is_left in zip(characters, left, strict=True) if is_left]
+            chances = self._answer.chances(likely) if likely else None
             if chances is None:
                 return None
         if chances.hard and not any(chances.of):
@@ -98,13 +102,11 @@ def warn(exc: Exception, *, closed: bool) -> None:
 
 
 def only_ends(logits: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor:
-    """Logits (…, V) that leave nothing but an answer's end; as they are where no token ends one."""
+    """Logits (…, V) that leave only an answer's end; as they are where no token can be it."""
     ends = [token for token in vocabulary.end_tokens if token < logits.shape[-1]]
-    if not ends:
-        return logits
     kept = torch.full_like(logits, -torch.inf)
-    kept[..., ends] = 0.0
-    return kept
+    kept[..., ends] = logits[..., ends]
+    return torch.where((kept > -torch.inf).any(-1, keepdim=True), kept, logits)
 
 
 def _weighed(logits: torch.Tensor, tokens: Sequence[int], chances: Chances) -> torch.Tensor:

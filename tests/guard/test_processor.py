@@ -13,7 +13,7 @@ import torch
 
 from ghostbust.errors import UsageError
 from ghostbust.guard.continuations import NONE, OTHER, Continuations, Continued
-from ghostbust.guard.processor import GuardLogits
+from ghostbust.guard.processor import GuardLogits, only_ends
 from ghostbust.guard.reading import Asked, Guard
 from ghostbust.models.load import load_model
 from ghostbust.records import Ecosystem
@@ -206,3 +206,31 @@ def test_a_special_token_puts_no_names_end_off(guard: Guard, text: str, chance: 
     chances = answer.chances([special, ord("y")])
     assert chances is not None
     assert chances.of == [chance, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("left", "let_through"),
+    [
+        ("q", "q"),
+        ("", ""),
+        ("yq", "y"),
+    ],
+)
+def test_what_the_server_rules_out_stays_so(
+    known: Continuations, left: str, let_through: str
+) -> None:
+    """As where a request came with a grammar: behind ``nump`` it may leave an invention only."""
+    logits = torch.full((1, END + 1), -INF)
+    for char in left:
+        logits[0, ord(char)] = 1.0
+    made = behind(known, "```bash\npip install nump", logits, CODE)
+    allowed = (made[0] > -INF).nonzero().flatten().tolist()
+    assert allowed == [ord(char) for char in let_through]
+
+
+def test_a_guard_that_fails_ends_only_where_the_server_lets_it(known: Continuations) -> None:
+    logits = torch.zeros(2, END + 1)
+    logits[1, END] = -INF
+    made = only_ends(logits, VOCABULARY)
+    assert (made[0] > -INF).nonzero().flatten().tolist() == [END]
+    assert torch.equal(made[1], logits[1])

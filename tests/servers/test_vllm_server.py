@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,24 @@ class Vllm:
         )
 
 
+@contextmanager
+def served(model: Path, work: Path, *more: str, **environment: str) -> Iterator[str]:
+    """vLLM with the model, from when it answers on; its address, without ``/v1``."""
+    port = str(free_port())
+    command = [
+        "vllm", "serve", str(model), "--host", "127.0.0.1", "--port", port,
+        "--served-model-name", BASE, "--max-model-len", "1024", "--dtype", "float32",
+        "--enforce-eager", *more,
+    ]  # fmt: skip
+    environment = os.environ | environment | {
+        "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
+    environment.pop("PYTHONPATH", None)  # its own Python may be another one
+    url = f"http://127.0.0.1:{port}"
+    with running(command, work, f"{url}/health", start_s=START_S, environment=environment):
+        yield url
+
+
 @pytest.fixture(scope="module")
 def vllm(
     embedded_model_dir: Path,
@@ -82,20 +101,11 @@ def vllm(
         (ONE, 0.05, 8, 1), (TWO, 0.05, 8, 2), (HIGH, 0.05, 32, 3), (SAME, 0, 8, 4), (LOUD, 2, 8, 5),
     ):  # fmt: skip
         make_lora(home.adapters / name, embedded_model_dir, size=size, rank=rank, seed=seed)
-    port = str(free_port())
-    command = [
-        "vllm", "serve", str(embedded_model_dir), "--host", "127.0.0.1", "--port", port,
-        "--served-model-name", BASE, "--enable-lora", "--max-lora-rank", str(RANK),
-        "--max-loras", "2", "--max-cpu-loras", "4", "--max-model-len", "1024",
-        "--dtype", "float32", "--enforce-eager",
-    ]  # fmt: skip
-    environment = os.environ | {
-        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1",
-    }  # fmt: skip
-    environment.pop("PYTHONPATH", None)  # its own Python may be another one
-    url = f"http://127.0.0.1:{port}"
-    with running(command, work, f"{url}/health", start_s=START_S, environment=environment):
+    options = (
+        "--enable-lora", "--max-lora-rank", str(RANK), "--max-loras", "2", "--max-cpu-loras", "4",
+    )  # fmt: skip
+    updating = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+    with served(embedded_model_dir, work, *options, **updating) as url:
         yield Vllm(f"{url}/v1", home)
 
 
