@@ -175,7 +175,7 @@ class GuardLogits(LogitsProcessor):
     def _begin(self, input_ids: torch.Tensor) -> None:
         asked = self._asked
         if asked is None:
-            asked = [Asked(self._known.vocabulary.read(row)) for row in input_ids.tolist()]
+            asked = [Asked.of(self._known.vocabulary.read(row)) for row in input_ids.tolist()]
         if len(asked) != len(input_ids):
             raise UsageError(f"the guard knows of {len(asked)} prompts, not {len(input_ids)}")
         self._rows = [GuardedRow(self._known, one, closed=self._closed) for one in asked]

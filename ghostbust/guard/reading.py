@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from ghostbust.extractors.asking import asks_for_list
 from ghostbust.extractors.extract import examine
 from ghostbust.extractors.interface import Language
 from ghostbust.records import Ecosystem, Flag, Judged, RefKind
@@ -47,6 +48,11 @@ class Asked:
     """True where it asks for a list of names, so that list items are names"""
     ecosystem: Ecosystem | None = None
     """of listed names; None where the answer shows it"""
+
+    @classmethod
+    def of(cls, text: str) -> Asked:
+        """What a prompt says that is known by its text only."""
+        return cls(text, asks_for_list(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -359,8 +359,7 @@ def asked_of(request: Json, *, is_chat: bool) -> list[Asked]:
     prompts = prompt if isinstance(prompt, list) and prompt else [prompt]
     if not any(isinstance(one, str | list) for one in prompts):
         prompts = [""]  # one prompt's token ids
-    texts = (one if isinstance(one, str) else "" for one in prompts)
-    return [Asked(text, asks_for_list(text)) for text in texts]
+    return [Asked.of(one if isinstance(one, str) else "") for one in prompts]
 
 
 def messages_of(request: Json) -> list[Json]:

@@ -43,7 +43,7 @@ class _Followed:
     """One request: its row, and how many of its tokens were read."""
 
     def __init__(self, known: Continuations, prompt: Sequence[int], *, closed: bool) -> None:
-        asked = Asked(known.vocabulary.read(prompt))
+        asked = Asked.of(known.vocabulary.read(prompt))
         self.row = GuardedRow(known, asked, closed=closed)
         self.read = 0
 
