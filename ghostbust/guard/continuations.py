@@ -166,7 +166,8 @@ class Continued:
         imported = ref.kind is RefKind.IMPORT
         chance = self._known.begins(ref.ecosystem, imported, start)
         if chance < 1 and (
-            self._prompt.begins(start) or any(m.startswith(start) for m in self._writing.modules)
+            self._prompt.begins(start, joined=ref.kind not in HARD)
+            or any(m.startswith(start) for m in self._writing.modules)
         ):
             return 1.0
         bare = start.rstrip("._-")
@@ -207,10 +208,12 @@ class _PromptStarts:
 
     def __init__(self, text: str) -> None:
         words = [_plain(word) for word in re.findall(r"[\w.-]+", text)[:_PROMPT_WORDS]]
+        self._words = sorted(words)
         self._runs = sorted("".join(words[at : at + _RUN]) for at in range(len(words)))
 
-    def begins(self, start: str) -> bool:
-        """Whether a word of the prompt, or words that follow each other, begin so."""
+    def begins(self, start: str, *, joined: bool) -> bool:
+        """Whether a word of the prompt begins so, or, if ``joined``, words that follow each other."""
         start = _plain(start)
-        at = bisect_left(self._runs, start)
-        return at < len(self._runs) and self._runs[at].startswith(start)
+        among = self._runs if joined else self._words
+        at = bisect_left(among, start)
+        return at < len(among) and among[at].startswith(start)

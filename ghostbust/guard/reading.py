@@ -18,7 +18,7 @@ from pathlib import Path
 from ghostbust.extractors.asking import asks_for_list
 from ghostbust.extractors.extract import examine
 from ghostbust.extractors.interface import Language
-from ghostbust.records import Ecosystem, Flag, Judged, RefKind
+from ghostbust.records import Ecosystem, Flag, Judged, PackageRef, RefKind
 from ghostbust.registries.judge import Judge, Mode, default_judge
 
 HARD = frozenset({RefKind.INSTALL, RefKind.MANIFEST})
@@ -39,6 +39,12 @@ _MAY_NAME = re.compile(
 """what is in every line that names a package, but for lists and files of requirements"""
 
 
+def _as_word(name: str) -> re.Pattern[str]:
+    """A name as one word, with any marks between its parts, or none."""
+    parts = "[-_.]*".join(re.escape(part) for part in re.split(r"[-_.]+", name))
+    return re.compile(rf"(?<![\w-]){parts}(?!\w|-\w)", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the reader must know of the prompt of an answer."""
@@ -53,6 +59,17 @@ class Asked:
     def of(cls, text: str) -> Asked:
         """What a prompt says that is known by its text only."""
         return cls(text, asks_for_list(text))
+
+    def named(self, ref: PackageRef) -> bool:
+        """Whether the prompt named the package first.
+
+        Where an installer takes a name as it stands, the prompt must have it as one word: "the pip
+        install command" names no ``pip-install-command``, which anybody could register.
+        """
+        if Flag.PROMPT_INDUCED not in ref.flags:
+            return False
+        names = {name for name in (ref.raw, ref.name) if name}
+        return ref.kind not in HARD or any(_as_word(name).search(self.text) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +94,7 @@ class Guard:
             prompt_text=asked.text,
             ecosystem=asked.ecosystem,
         )
-        own = [ref for ref in found.refs if Flag.PROMPT_INDUCED not in ref.flags]
+        own = [ref for ref in found.refs if not asked.named(ref)]
         return [one for one in self.judge.refs(own) if one.lookup.invented]
 
     @classmethod

@@ -84,6 +84,8 @@ def test_names_of_the_prompt_and_of_the_answer_are_known(known: Continuations) -
     prompt = Asked("Install zzqqzz-tool, please.", ecosystem=Ecosystem.PYPI)
     assert gains(known, "```bash\npip install zzqqzz-to", "ox", prompt) == [0, -INF]
     assert gains(known, "```bash\npip install zzqqzz-tool", "\n", prompt) == [0]
+    words = Asked("Write a zzqqzz tool, please.", ecosystem=Ecosystem.PYPI)
+    assert gains(known, "```bash\npip install zzqqzz-", "t", words) == [-INF]
     own = "```python\n# zzqqzz_lib.py\nx = 1\n```\n```python\nfrom zzqqzz_"
     assert gains(known, own, "lx") == [0, round(math.log(NONE), 4)]
 

@@ -57,6 +57,8 @@ def test_an_invention_is_found_when_its_line_ends(
         (CODE, f"```python\nzq = '{INVENTED}'\nx = {MODULE}.run()\n```\n"),
         (CODE, f"It is not called {INVENTED}, I think.\n- {INVENTED} stands for nothing.\n"),
         (Asked(f"Use {INVENTED}."), f"pip install {INVENTED}\n"),
+        (Asked(f"Use {INVENTED}."), f"pip install {INVENTED.replace('-', '_').title()}\n"),
+        (Asked("What is in my zzqx tool box?"), "```python\nimport zzqx_tool_box\n```\n"),
         (CODE, "go get example.invalid/x\n"),
         (CODE, ""),
     ],
@@ -65,6 +67,11 @@ def test_what_is_real_or_no_package_or_the_prompts_is_let_through(
     guard: Guard, asked: Asked, text: str
 ) -> None:
     assert found_at(guard, asked, text) is None
+
+
+@pytest.mark.parametrize("prompt", ["Use my zzqx tool.", "Use zzqx-tool-box.", "Use a-zzqx-tool."])
+def test_words_of_the_prompt_are_no_name_that_is_installed(guard: Guard, prompt: str) -> None:
+    assert found_at(guard, Asked(prompt), "pip install zzqx-tool\n") == (22, "zzqx-tool")
 
 
 def test_a_line_that_isnt_whole_is_read_where_that_is_asked(guard: Guard) -> None:
