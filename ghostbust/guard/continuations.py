@@ -212,7 +212,7 @@ class _PromptStarts:
         self._runs = sorted("".join(words[at : at + _RUN]) for at in range(len(words)))
 
     def begins(self, start: str, *, joined: bool) -> bool:
-        """Whether a word of the prompt begins so, or, if ``joined``, words that follow each other."""
+        """Whether a word of the prompt begins so; if ``joined``, also words that stand in a row."""
         start = _plain(start)
         among = self._runs if joined else self._words
         at = bisect_left(among, start)
