@@ -31,6 +31,7 @@ from tests.command_lines import (
     blocks,
     mentions,
 )
+from tests.lab.results_picture import PICTURE, picture
 
 DOCS = ROOT / "docs"
 _FENCED = re.compile(r"^(`{3,})[^`\n]*\n.*?^\1$", re.M | re.S)
@@ -293,3 +294,7 @@ def test_it_prints_what_the_page_shows(
     done = CliRunner().invoke(app, wanted.split()[1:])
     assert done.exit_code == code
     assert printed(done.output) == list(shown(wanted, among))
+
+
+def test_the_readmes_picture_is_that_of_its_table() -> None:
+    assert PICTURE.read_text("utf-8") == picture(), "python -m tests.lab.results_picture"

@@ -20,7 +20,7 @@ WIDTH = 400
 """as wide as a phone, so that text isn't scaled down there"""
 HEAD = 44
 """above the bars of a picture that stands alone: its title, and what is compared"""
-LEFT, RIGHT = 52, 124
+LEFT, RIGHT = 58, 124
 """margins for the names of the groups and for the figures"""
 BAR, BETWEEN, GROUP = 13, 3, 14
 """heights of a bar, of the gap below it, and of the gap between groups"""
@@ -49,10 +49,8 @@ def bars_svg(chart: BarChart, *, standalone: bool = False) -> str:
         f' aria-label="{_text(described(chart))}" xmlns="http://www.w3.org/2000/svg">'
     ]
     if standalone:
-        lines.append(
-            f"<style>{files('ghostbust.reports').joinpath('bars.css').read_text()}</style>"
-        )
-    top = GROUP / 2
+        lines += _head(chart)
+    top = head + GROUP / 2
     for group in chart.groups:
         middle = top + (len(group.figures) * step - BETWEEN) / 2 + 4
         lines.append(f'<text class="group" x="0" y="{middle:g}">{_text(group.name)}</text>')
