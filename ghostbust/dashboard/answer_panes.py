@@ -112,7 +112,7 @@ class NamesPane(ListPane):
         self, known: KnownName | None, nearest: tuple[str, ...], _reveal: bool
     ) -> RenderableType:
         if known is None:
-            return Text("no name is chosen", "dim")
+            return Text("no name is chosen: ghostbust sweep finds them", "dim")
         name, lookup, alarm = known.name, known.lookup, known.alarm
         shown = clipped(self._shown(name.name), LONGEST_TEXT)
         repeats = [
@@ -244,7 +244,7 @@ class SamplesPane(ListPane):
 
     def details(self, view: AnswerView | None, masked: bool) -> RenderableType:
         if view is None:
-            return Text("no answer is kept", "dim")
+            return Text("no answer is kept: ghostbust sweep", "dim")
         return answer_text(view, masked=masked)
 
     def more_pages(self, snapshot: StoreSnapshot) -> bool:

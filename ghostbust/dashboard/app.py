@@ -22,7 +22,7 @@ from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from ghostbust.config import Config
 from ghostbust.dashboard.answer_panes import NamesPane, PromptsPane, SamplesPane
-from ghostbust.dashboard.overview import overview
+from ghostbust.dashboard.overview import PLOT_ROWS, overview
 from ghostbust.dashboard.pane import Pane, QueryChanged
 from ghostbust.dashboard.reading import Query, StoreReader, StoreSnapshot, version_of
 from ghostbust.dashboard.widgets import bare_table, cell
@@ -205,7 +205,9 @@ class Dashboard(App[None]):
                 cell(f"{self._home.path}  read {snapshot.at:%H:%M:%S} UTC", "dim")
             )
             if snapshot.query.tab == "overview":
-                text = overview(snapshot, self._config.daemon)
+                # What is above and below the plot takes some 22 lines.
+                rows = max(PLOT_ROWS, self.size.height - 24)
+                text = overview(snapshot, self._config.daemon, rows)
                 self.query_one("#overview-text", Static).update(text)
             for pane in PANES.values():
                 self.query_one(pane).show(snapshot)

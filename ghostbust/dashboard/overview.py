@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ghostbust.dashboard.reading import StoreSnapshot, job_state
+from ghostbust.dashboard.standing import Light, newest_rate, rate_of_last_week, standing
 from ghostbust.dashboard.widgets import (
     Mark,
     Plot,
@@ -34,22 +35,25 @@ MOST_POINTS: Final = 200
 LEGEND: Final = 3
 """adapters that the plot's title names"""
 _LONGEST_LABEL: Final = 32
+_LIGHTS: Final = {Light.WELL: "bold green", Light.LOOK: "bold yellow", Light.ACT: "bold red"}
 
 
-def overview(snapshot: StoreSnapshot, limits: DaemonSection) -> RenderableType:
-    """What serves, how much there is, the rate over time, the latest rates, the last runs.
+def overview(
+    snapshot: StoreSnapshot, limits: DaemonSection, rows: int = PLOT_ROWS
+) -> RenderableType:
+    """Whether it is well and what to do next; what serves, the last runs, the rate over time.
 
-    ``limits``: what a watch may spend.
+    ``limits``: what a watch may spend, and when a round begins. ``rows``: how tall the plot is.
     """
     return Group(
-        _headline(snapshot),
+        _home(snapshot, limits),
         _work(snapshot, limits),
         Text(),
-        rate_plot(snapshot.rates),
+        _runs(snapshot.runs),
+        Text(),
+        rate_plot(snapshot.rates, rows),
         Text(),
         _rates(snapshot.latest_rates()),
-        Text(),
-        _runs(snapshot.runs),
         *_older(snapshot),
     )
 
@@ -61,15 +65,21 @@ def _older(snapshot: StoreSnapshot) -> list[Text]:
     return [Text(f"* by {measure}", "dim") for measure in sorted(said - {""})]
 
 
-def rate_plot(points: Sequence[RatePoint]) -> RenderableType:
-    """The rate of each run with its interval, oldest left; a letter for each model or adapter."""
+def rate_plot(points: Sequence[RatePoint], rows: int = PLOT_ROWS) -> RenderableType:
+    """The rate of each run with its interval, by time; a letter for each model or adapter."""
     known = [point for point in points if not math.isnan(point.rate)][-MOST_POINTS:]
     if not known:
         return Text("no finished run has a rate yet")
     letters = _letters(known)
     marks = [
-        Mark(n, point.rate, *point.ci95, letters[point.curve], _style(point))
-        for n, point in enumerate(known)
+        Mark(
+            point.finished.timestamp(),
+            point.rate,
+            *point.ci95,
+            letters[point.curve],
+            _style(point),
+        )
+        for point in known
     ]
     title = Text.assemble(("rate over time ", "bold"), f"{len(known)} runs, with 95 % intervals; ")
     names = curve_names(known)
@@ -78,7 +88,7 @@ def rate_plot(points: Sequence[RatePoint]) -> RenderableType:
     if len(legend) > LEGEND:
         title.append(f" and {len(legend) - LEGEND} older ones")
     first, last = when(known[0].finished), when(known[-1].finished)
-    return Group(title, Plot(marks, PLOT_ROWS, percent, first, last))
+    return Group(title, Plot(marks, rows, percent, first, last))
 
 
 def _letters(points: Sequence[RatePoint]) -> dict[Curve, str]:
@@ -96,22 +106,41 @@ def _style(point: RatePoint) -> str:
     return "yellow" if point.adapter is None else "green"
 
 
-def _headline(snapshot: StoreSnapshot) -> Text:
+def _home(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
+    """The light, what to type next, what serves, its rate now and a week ago, the counts."""
+    found = standing(snapshot, limits)
+    lines = [Text.assemble((f"{found.light}  ", _LIGHTS[found.light]), cell(found.why))]
+    if found.command:
+        lines.append(_labelled("next", found.command))
+    since = f" since {when(snapshot.moves[0].at)}" if snapshot.moves else ""
+    serves = snapshot.deployed or "none: the base serves"
+    lines.append(_labelled("deployed", f"{serves}{since}"))
+    newest = newest_rate(snapshot)
+    if newest is not None:
+        before = rate_of_last_week(snapshot, newest)
+        was = f", {_rate(before)} on {before.finished:%m-%d}" if before else ""
+        lines.append(
+            _labelled("rate", f"{_rate(newest)} on {newest.finished:%m-%d}{was}")
+            + cell(f"   {newest.volume:.2f} real names an answer")
+        )
     counts = snapshot.counts
-    since = f"since round {counts.last_round}" if counts.last_round else "since ever"
-    return Text.assemble(
-        ("deployed  ", "bold"),
-        cell(snapshot.deployed or "none: the base serves"),
-        "\n",
-        (f"{counts.runs}", "bold"),
-        " runs   ",
-        (f"{counts.names}", "bold"),
-        " invented names   ",
-        (f"{counts.new_names}", "bold"),
-        f" new {since}   ",
-        (f"{counts.claimed}", "bold red" if counts.claimed else "bold"),
-        " claimed",
+    lines.append(
+        Text.assemble(
+            (f"{counts.runs}", "bold"),
+            " runs   ",
+            (f"{counts.names}", "bold"),
+            " invented names   ",
+            (f"{counts.new_names}", "bold"),
+            f" new {f'since round {counts.last_round}' if counts.last_round else 'since ever'}   ",
+            (f"{counts.claimed}", "bold red" if counts.claimed else "bold"),
+            " claimed",
+        )
     )
+    return Text("\n").join(lines)
+
+
+def _rate(point: RatePoint) -> str:
+    return f"{percent(point.rate)} ({interval(point.ci95)})"
 
 
 def _work(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
@@ -134,6 +163,9 @@ def _work(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
         lines.append(_labelled("spent today", today))
     jobs = () if activity is None else activity.jobs
     states = [f"{job.name} {job_state(job)}" for job in jobs]
+    due = min((job.due for job in jobs if job.due and not job.paused), default=None)
+    if due is not None:
+        states.append(f"next at {when(due)}")
     lines.append(_labelled("jobs", ", ".join(states) or "no daemon has scheduled any yet"))
     for alarm in snapshot.alarms:
         name = alarm.name if snapshot.query.reveal else redact(alarm.name)
@@ -188,7 +220,7 @@ def _rates(points: Sequence[RatePoint]) -> RenderableType:
 def _runs(runs: Sequence[Run]) -> RenderableType:
     """The last runs, newest first."""
     if not runs:
-        return Text("no run yet")
+        return Text("no run yet: ghostbust sweep")
     table = _table("run", "kind", "model or adapter", "status", "rate", "started (UTC)")
     for run in runs:
         measured = run.measurement

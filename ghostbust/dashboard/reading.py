@@ -122,6 +122,8 @@ class StoreCounts:
     last_round: int | None
     """the newest round that didn't fail: a failed one doesn't use its names up"""
     claimed: int
+    undecided: int
+    """of the claimed ones, those that nobody has decided on"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +387,7 @@ def _counts(store: Store, rounds: Sequence[Round]) -> StoreCounts:
         new_names=store.ledger.count_new_inventions(None if last is None else last.started),
         last_round=None if last is None else last.id,
         claimed=store.ledger.claimed(),
+        undecided=store.ledger.claimed(undecided=True),
     )
 
 

@@ -91,7 +91,7 @@ class RoundsPane(ListPane):
     def compose(self) -> ComposeResult:
         yield StoreTable(*self.columns, id="rounds-table")
         with VerticalScroll(id="round-scroll", can_focus=False):
-            yield Static("no round yet", id="round-details")
+            yield Static("no round yet: ghostbust round", id="round-details")
 
     def listed(self, snapshot: StoreSnapshot) -> tuple[Hashable, object]:
         return (), snapshot.rounds
@@ -123,7 +123,11 @@ class RoundsPane(ListPane):
     def details(
         self, view: RoundView | None, figures: RoundFigures | None, others: Sequence[RoundView]
     ) -> RenderableType:
-        return "no round yet" if view is None else round_details(view, figures, others)
+        return (
+            "no round yet: ghostbust round"
+            if view is None
+            else round_details(view, figures, others)
+        )
 
     def moved(self) -> None:
         super().moved()
@@ -316,7 +320,7 @@ class AdaptersPane(ListPane):
         yield Static(id="adapters-title")
         yield StoreTable(*self.columns, id="adapters-table")
         with VerticalScroll(id="adapter-scroll", can_focus=False):
-            yield Static("no adapter yet", id="adapter-details")
+            yield Static("no adapter yet: ghostbust round", id="adapter-details")
         with VerticalScroll(id="moves-scroll", can_focus=False):
             yield Static(id="adapter-moves")
 
@@ -376,7 +380,7 @@ class AdaptersPane(ListPane):
                 said = cell(clipped(result.gate, LONGEST_METHOD))
                 said.append(f" {result.verdict} ", STYLES[result.verdict])
                 lines.append(said.append_text(cell(result.reason)))
-        return Text("\n").join(lines or [Text("no adapter yet")])
+        return Text("\n").join(lines or [Text("no adapter yet: ghostbust round")])
 
     def moved(self) -> None:
         self.show_details()  # nothing is to be read for them
@@ -448,7 +452,7 @@ def jobs_text(activity: Activity) -> RenderableType:
             )
         parts.append(table)
     else:
-        parts.append(Text("no daemon has scheduled a job here yet", "dim"))
+        parts.append(Text("no daemon has scheduled a job here yet: ghostbust daemon", "dim"))
     if activity.spent:
         spent = ", ".join(f"{budget} {amount:,.0f}" for budget, amount in activity.spent)
         parts.append(cell(f"spent today: {spent}"))

@@ -304,9 +304,10 @@ class Ledger(StoreNoun):
         )
         return {row["name"] for row in rows}
 
-    def claimed(self) -> int:
-        """How many names were found registered since they were invented."""
-        return self._count("n.claimed_at IS NOT NULL")
+    def claimed(self, *, undecided: bool = False) -> int:
+        """How many names were found registered since they were invented; ``undecided``: of those
+        that nobody has decided on."""
+        return self._count(f"n.claimed_at IS NOT NULL{' AND n.review IS NULL' * undecided}")
 
     def count_new_inventions(self, since: datetime | None = None) -> int:
         """How many distinct names were first seen after ``since``; None counts all."""

@@ -220,7 +220,7 @@ async def test_a_home_without_answers_says_so(home: Home, filler: Filler) -> Non
         await board.press("3")
         await board.until(lambda: "answers 0 " in board.line("#samples-title"))
 
-        assert board.line("#sample-details") == "no answer is kept"
+        assert board.line("#sample-details") == "no answer is kept: ghostbust sweep"
         await board.press("m", "enter", "down")
         assert board.rows("samples") == []
 

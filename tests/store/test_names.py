@@ -124,6 +124,8 @@ def test_a_claimed_name_stays_claimed_and_raises_one_alarm(store: Store, clock: 
     assert (found.verdict, found.reason) == (Verdict.SUSPECT, SuspectReason.CLAIMED)
     assert (found.claimed_at, found.times_seen) == (at, 2)
     assert store.ledger.claimed() == 2
+    store.reviews.add(PYPI, "ghost-a", Decision.IGNORE, "told the registry")
+    assert (store.ledger.claimed(), store.ledger.claimed(undecided=True)) == (2, 1)
     assert store.ledger.recheck_names(clock() + timedelta(days=9), 10) == []
 
     newest, oldest = store.alarms.recent()
