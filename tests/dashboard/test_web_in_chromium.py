@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +92,30 @@ async def test_keys_tabs_a_decision_and_the_end(filled: Filler) -> None:
             assert watched.said == []
             elsewhere = [a for a in watched.asked if own not in a.replace("ws:", "http:")]
             assert [a for a in elsewhere if not a.startswith("data:")] == []
+
+
+@pytest.mark.parametrize(("width", "least"), [(400, 80), (1280, 130)])
+async def test_a_phone_shows_whole_lines(filled: Filler, width: int, least: int) -> None:
+    sizes: list[int] = []
+
+    def sent(frame: str | bytes) -> None:
+        kind, *rest = json.loads(frame)
+        if kind == "resize":
+            sizes.append(rest[0]["width"])
+
+    async with (
+        open_browser() as browser,
+        served(filled.home) as address,
+        open_page(browser, width, 800) as watched,
+    ):
+        watched.page.on("websocket", lambda socket: socket.on("framesent", sent))
+        await watched.page.goto(address)
+        await drawn(watched, "invented names")
+        if where := os.environ.get("GHOSTBUST_PICTURES"):
+            await asyncio.sleep(2)
+            await watched.page.screenshot(path=Path(where) / f"web-{width}.png")
+    assert sizes
+    assert least <= sizes[-1] < least + 30
 
 
 async def _brighter(watched: Watched, than: float) -> bool:
