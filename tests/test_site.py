@@ -116,6 +116,8 @@ def address(site: Path) -> Iterator[str]:
         (400, "dark", "index.html"),
         (400, "light", "guides/guard.html"),
         (400, "light", "reference/config.html"),
+        (1280, "light", "tutorial.html"),
+        (1280, "dark", "guides/operations.html"),
     ],
 )
 async def test_a_browser_shows_it_without_asking_anybody(
@@ -133,6 +135,7 @@ async def test_a_browser_shows_it_without_asking_anybody(
         assert wide <= 0, "the page scrolls to the side"
         assert [asked for asked in watched.asked if not asked.startswith(address)] == []
         assert watched.said == []
+        assert await watched.barriers() == []
 
 
 async def test_the_search_finds_a_page(address: str) -> None:

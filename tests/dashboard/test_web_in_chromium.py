@@ -63,6 +63,7 @@ async def test_keys_tabs_a_decision_and_the_end(filled: Filler) -> None:
             heard = await page.locator("body").aria_snapshot()
             assert "--plain" in heard
             assert 'textbox "Terminal input"' in heard
+            assert await watched.barriers() == []
             pictures = set()
             for key in "2345671":  # the first one is there already
                 await page.keyboard.press(key)  # without a click: the keys go there by themselves

@@ -52,6 +52,19 @@ async def test_a_report_in_every_width_light_and_dark(
                 assert [a for a in watched.asked if not a.startswith((address, "data:"))] == []
 
 
+@pytest.mark.parametrize("scheme", get_args(Scheme))
+@pytest.mark.parametrize("subject", SUBJECTS)
+async def test_axe_finds_no_barrier(
+    make_report: MakeReport, browser: Browser, tmp_path: Path, subject: str, scheme: Scheme
+) -> None:
+    for width in (WIDTHS[0], WIDTHS[-1]):
+        async with open_page(browser, width, 900, scheme) as watched:
+            await watched.page.goto(_written(make_report(subject), tmp_path))
+            assert await watched.barriers() == [], width
+            await unfold(watched)
+            assert await watched.barriers() == [], (width, "unfolded")
+
+
 @pytest.mark.parametrize("apart", [timedelta(seconds=1), timedelta(hours=5), timedelta(days=40)])
 async def test_times_below_a_plot_keep_apart(
     make_report: MakeReport, store: Store, browser: Browser, tmp_path: Path, apart: timedelta
