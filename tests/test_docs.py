@@ -250,6 +250,7 @@ def test_every_exit_code_is_there() -> None:
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.M)} == there
 
 
+README = [*blocks(ROOT / "README.md")]
 TUTORIAL = [*blocks(ROOT / "docs" / "tutorial.md")]
 ANSWER = next(block.text for block in TUTORIAL if "pip install requests" in block.text)
 PRIVATE = [*blocks(ROOT / "docs" / "guides" / "private-registries.md")]
@@ -283,6 +284,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("wanted", "among", "code"),
     [
+        ("ghostbust check requests fastapi-redis-lightning --registry snapshot", README, 1),
         ("ghostbust extract answer.md", TUTORIAL, 0),
         ("ghostbust check -f answer.md", TUTORIAL, 1),
         ("ghostbust check acme-core billing-core @acme/ui@npm requests", PRIVATE, 0),
