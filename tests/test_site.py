@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -96,6 +97,17 @@ def test_all_that_a_page_loads_is_in_the_site(pages: dict[Path, Page]) -> None:
             assert (path.parent / unquote(parts.path)).exists(), f"{path.name}: {address}"
 
 
+def test_no_style_fetches_from_elsewhere(site: Path) -> None:
+    styles = [*site.rglob("*.css")]
+    assert len(styles) > 1
+    for style in styles:
+        text = style.read_text("utf-8")
+        for address in re.findall(r"url\(\s*[\"']?([^\"')]+)|@import\s+[\"']([^\"']+)", text):
+            parts = urlsplit("".join(address))
+            assert parts.scheme in ("", "data"), f"{style.name}: {address}"
+            assert not parts.netloc, f"{style.name}: {address}"
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_request(self, *_args: object) -> None:
         pass
@@ -138,11 +150,14 @@ async def test_a_browser_shows_it_without_asking_anybody(
         assert await watched.barriers() == []
 
 
-async def test_the_search_finds_a_page(address: str) -> None:
+@pytest.mark.parametrize("opened", ["served", "from a folder"])
+async def test_the_search_finds_a_page(address: str, site: Path, opened: str) -> None:
+    root = address if opened == "served" else f"{site.as_uri()}/"
     async with open_browser() as browser, open_page(browser) as watched:
-        await watched.page.goto(address, wait_until="networkidle")
+        await watched.page.goto(root + "guides/guard.html", wait_until="load")
         await watched.page.locator("input[name=query]").press_sequentially("O'Brien")
-        found = watched.page.locator(".md-search-result__link").first
+        found = watched.page.locator(".md-search-result__link[href*='brien']").first
         await found.wait_for(timeout=120_000)
-        assert "html" in (await found.get_attribute("href") or "")
-        assert [asked for asked in watched.asked if not asked.startswith(address)] == []
+        assert (await found.get_attribute("href") or "").startswith(root)
+        assert [asked for asked in watched.asked if not asked.startswith(root)] == []
+        assert watched.said == []
