@@ -50,6 +50,10 @@ class NamesPane(ListPane):
         "name", "in", "verdict", "reason", "seen", "prompts", "came back", "last", "claimed",
         "first", "review",
     )  # fmt: skip
+    ranked = (
+        "verdict", "reason", "seen", "review", "in", "prompts", "came back", "last", "claimed",
+        "first",
+    )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("/", "search", "Search"),
         Binding("s", "sort", "Sort"),
@@ -66,7 +70,7 @@ class NamesPane(ListPane):
     def compose(self) -> ComposeResult:
         yield Static(id="names-title")
         yield Input(placeholder="search: part of a name", id="names-search", compact=True)
-        yield StoreTable(*self.columns, id="names-table")
+        yield StoreTable(*self.columns, ranked=self.ranked, id="names-table")
         with VerticalScroll(id="name-scroll", can_focus=False):
             yield Static(id="name-details")
 
@@ -200,6 +204,7 @@ class SamplesPane(ListPane):
 
     tab, field, page_field = "samples", "sample", "sample_page"
     columns = ("answer", "when", "by", "context", "invented", "real", "unknown", "tokens")
+    ranked = ("invented", "by", "when", "real", "unknown", "context", "tokens")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "mask", "Mask"),
         Binding("f", "only_invented", "All/invented"),
@@ -270,6 +275,7 @@ class PromptsPane(ListPane):
     tab, field = "prompts", "prompt"
     page_field, order_field = "prompt_page", "prompt_order"
     columns = ("prompt", "names", "samples", "per 100", "context", "by", "last", "text")
+    ranked = ("names", "samples", "text", "per 100", "context", "by", "last")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sort", "Sort"),
         Binding("n", "page(1)", "Next page"),
@@ -312,7 +318,9 @@ class PromptsPane(ListPane):
     def details(
         self, shown: tuple[PoolPrompt, str] | None, lineage: Sequence[Relative]
     ) -> RenderableType:
-        return "" if shown is None else prompt_details(*shown, lineage)
+        if shown is None:
+            return Text("no prompt in the pool: ghostbust sweep", "dim")
+        return prompt_details(*shown, lineage)
 
     def more_pages(self, snapshot: StoreSnapshot) -> bool:
         return (snapshot.query.prompt_page + 1) * NAMES < snapshot.pool

@@ -107,6 +107,8 @@ class ListPane(Pane):
     tab: ClassVar[str]
     """begins the ids of title and table"""
     columns: ClassVar[tuple[str, ...]]
+    ranked: ClassVar[tuple[str, ...]]
+    """the columns that a narrow screen may leave out, the most important first"""
     field: ClassVar[str]
     """the query's field for the row whose details are shown; begins the ids of the details"""
     page_field: ClassVar[str] = "page"
@@ -128,7 +130,7 @@ class ListPane(Pane):
 
     def compose(self) -> ComposeResult:
         yield Static(id=f"{self.tab}-title")
-        yield StoreTable(*self.columns, id=f"{self.tab}-table")
+        yield StoreTable(*self.columns, ranked=self.ranked, id=f"{self.tab}-table")
         with VerticalScroll(id=f"{self.field}-scroll", can_focus=False):
             yield Static(id=f"{self.field}-details")
 

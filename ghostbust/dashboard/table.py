@@ -39,7 +39,10 @@ class TableRow:
 
 
 class StoreTable(ScrollView, can_focus=True):
-    """Rows under fixed labels; the first column doesn't scroll, the cursor is a whole row."""
+    """Rows under fixed labels; the first column doesn't scroll, the cursor is a whole row.
+
+    Columns that have a rank are left out where the screen is too narrow for them.
+    """
 
     class Moved(Message):
         """Another row is under the cursor, or none."""
@@ -97,10 +100,19 @@ class StoreTable(ScrollView, can_focus=True):
     }
     """
 
-    def __init__(self, *columns: str, id: str) -> None:  # noqa: A002 (Textual's word)
+    def __init__(
+        self,
+        *columns: str,
+        ranked: Sequence[str] = (),
+        id: str,  # noqa: A002 (Textual's word)
+    ) -> None:
+        """``ranked``: the columns that need room to be shown, the most important first."""
         super().__init__(id=id)
         self._labels = [Text(label) for label in columns]
         self._widths = [label.cell_len for label in self._labels]
+        self._ranked = [columns.index(label) for label in ranked]
+        self._columns_shown = list(range(len(columns)))
+        """the columns on the screen, from the left"""
         self.rows: tuple[TableRow, ...] = ()
         self.cursor_row = 0
         self._hovered: int | None = None
@@ -131,13 +143,30 @@ class StoreTable(ScrollView, can_focus=True):
         widths = [max(text.cell_len for text in column) for column in columns]
         labels = [label.cell_len for label in self._labels]
         self._widths = [max(pair) for pair in zip(labels, widths or labels, strict=True)]
-        self.virtual_size = Size(sum(self._widths) + PADDING * len(labels), HEADER + len(rows))
+        self._choose_columns()
         self.scroll_to(x, y, animate=False, force=True)
         if in_view:
             self._scroll_to_cursor()
         self.refresh()
         if self.selected != selected:
             self.post_message(self.Moved())
+
+    def on_resize(self) -> None:
+        self._choose_columns()
+        self.refresh()
+
+    def _choose_columns(self) -> None:
+        """Leaves out each ranked column that doesn't fit whole beside those before it."""
+        # As if there were a scroll bar: the columns don't change when it comes or goes.
+        spare = self.styles.scrollbar_size_vertical + self.gutter.width
+        room = self.outer_size.width - spare
+        wide = [width + PADDING for width in self._widths]
+        shown = [n for n in range(len(wide)) if n not in self._ranked]
+        for n in self._ranked:
+            if sum(wide[other] for other in shown) + wide[n] <= room:
+                shown.append(n)
+        self._columns_shown = sorted(shown)
+        self.virtual_size = Size(sum(wide[n] for n in shown), HEADER + len(self.rows))
 
     def render_line(self, y: int) -> Strip:
         """A line of the screen: the header, a row, or nothing below the last one."""
@@ -243,15 +272,15 @@ class StoreTable(ScrollView, can_focus=True):
 
         ``marked``: the colour of ``first`` and ``rest`` goes over that of the cells.
         """
-        styles = [first] + [rest] * (len(cells) - 1)
-        side, segments = " " * (PADDING // 2), []
-        for text, width, style in zip(cells, self._widths, styles, strict=True):
+        side, segments = " " * (PADDING // 2), list[Segment]()
+        for n in self._columns_shown:
+            text, width, style = cells[n], self._widths[n], rest if segments else first
             space = " " * (width - cell_len(text.plain))
             plain = space + text.plain if text.justify == "right" else text.plain + space
             own = text.style if isinstance(text.style, Style) else Style.parse(text.style)
             painted = style + own + Style(color=style.color) if marked else style + own
             segments.append(Segment(side + plain + side, painted))
-        fixed = self._widths[0] + PADDING
+        fixed = self._widths[self._columns_shown[0]] + PADDING
         scrolled = Strip(segments[1:], self.virtual_size.width - fixed)
         if self.scroll_offset.x:
             scrolled = scrolled.crop(self.scroll_offset.x)

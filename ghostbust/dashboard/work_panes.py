@@ -83,13 +83,14 @@ class RoundsPane(ListPane):
 
     tab, field, in_every_snapshot = "rounds", "round", True
     columns = ("round", "state", "method", "forget", "retain", "holdout", "verdict", "updated")
+    ranked = ("state", "verdict", "updated", "method", "forget", "retain", "holdout")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll(3)", "Down in it"),
         Binding("k", "scroll(-3)", "Up in it"),
     ]
 
     def compose(self) -> ComposeResult:
-        yield StoreTable(*self.columns, id="rounds-table")
+        yield StoreTable(*self.columns, ranked=self.ranked, id="rounds-table")
         with VerticalScroll(id="round-scroll", can_focus=False):
             yield Static("no round yet: ghostbust round", id="round-details")
 
@@ -308,6 +309,7 @@ class AdaptersPane(ListPane):
     columns = (
         "adapter", "serves", "round", "gates", "steps", "loss", "train s", "created", "method",
     )  # fmt: skip
+    ranked = ("serves", "round", "gates", "created", "loss", "method", "steps", "train s")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "approve", "Approve"),
         Binding("x", "reject", "Reject"),
@@ -318,7 +320,7 @@ class AdaptersPane(ListPane):
 
     def compose(self) -> ComposeResult:
         yield Static(id="adapters-title")
-        yield StoreTable(*self.columns, id="adapters-table")
+        yield StoreTable(*self.columns, ranked=self.ranked, id="adapters-table")
         with VerticalScroll(id="adapter-scroll", can_focus=False):
             yield Static("no adapter yet: ghostbust round", id="adapter-details")
         with VerticalScroll(id="moves-scroll", can_focus=False):

@@ -177,7 +177,7 @@ class Board:
         """Presses keys, one after the other."""
         await self.pilot.press(*keys)
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], object]) -> None:
         """Lets the app work until the condition holds; fails after a minute."""
         deadline = time.monotonic() + 60
         while not condition():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.widgets import Input, TabbedContent, TabPane
+from textual.widgets import Input, Static, TabbedContent, TabPane
 
 from ghostbust.dashboard.app import FOCUS, MOVES, PANES, Dashboard, KeysDialog, keys_table
 from ghostbust.dashboard.pane import ReasonDialog
@@ -15,7 +16,7 @@ from ghostbust.dashboard.reading import ALARMS, NAMES, ROUNDS, RUNS
 from ghostbust.home import Home
 from ghostbust.store.names import NameOrder
 from ghostbust.store.store import Store
-from tests.dashboard.board import Filler, open_board
+from tests.dashboard.board import Board, Filler, open_board
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/dashboard.md").read_text("utf-8")
 
@@ -49,6 +50,31 @@ async def test_a_file_that_is_no_database_is_said_in_one_line(home: Home) -> Non
     home.database.write_text("[red]not a database[/red]" * 100, "utf-8")
     async with open_board(home) as board:
         await board.until(lambda: "isn't a database" in board.line("#status"))
+
+
+async def test_no_column_is_cut_at_80(home: Home, filled: Filler) -> None:
+    async with open_board(home) as board:
+        for key, tab in enumerate(list(PANES)[:-1], 2):  # the log's texts are as long as they are
+            await board.press(str(key))
+            await board.until(partial(board.rows, tab))
+            await board.pilot.pause()
+            assert board.table(tab).max_scroll_x == 0, tab
+            assert len(board.table(tab).render_line(0).text.split()) > 2, tab
+
+
+async def test_each_empty_tab_names_a_command(home: Home, filler: Filler) -> None:
+    with filler.store():
+        pass
+    async with open_board(home) as board:
+        for key, tab in enumerate(FOCUS, 1):
+            await board.press(str(key))
+            await board.until(partial(_says_a_command, board, tab))
+
+
+def _says_a_command(board: Board, tab: str) -> bool:
+    texts = board.app.query_one(f"#{tab}", TabPane).query(Static)
+    lines = [one.render_line(y).text for one in texts for y in range(one.size.height)]
+    return any("ghostbust " in line for line in lines)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])

@@ -129,6 +129,32 @@ async def test_columns_are_as_wide_as_their_widest_text() -> None:
         assert {app.table.render_line(y).cell_length for y in range(5)} == {40}
 
 
+WIDE = tuple(cell(char * 8) for char in "abcd")
+
+
+class Ranked(Shown):
+    def compose(self) -> ComposeResult:
+        yield StoreTable("one", "two", "three", "four", ranked=("four", "two"), id="shown")
+
+
+@pytest.mark.parametrize(
+    ("width", "seen"),
+    [(60, "abcd"), (42, "abcd"), (41, "acd"), (32, "acd"), (31, "ac"), (22, "ac")],
+)
+async def test_columns_are_left_out_whole_by_rank(width: int, seen: str) -> None:
+    async with Ranked().run_test(size=(width, 10)) as pilot:
+        app = pilot.app
+        assert isinstance(app, Ranked)
+        app.table.fill([TableRow("a", WIDE)])
+        await pilot.pause()
+        assert app.line(1).split() == [char * 8 for char in seen]
+        assert len(app.line(0).split()) == len(seen)
+        assert app.table.max_scroll_x == 0
+        await pilot.resize_terminal(60, 10)
+        await pilot.pause()
+        assert len(app.line(1).split()) == 4
+
+
 async def test_the_first_column_stays_when_the_others_scroll() -> None:
     row = TableRow("a", (Text("first"), Text("".join(chr(97 + n) for n in range(26)))))
     async with shown([row], (20, 10)) as (app, pilot):
