@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ghostbust.dashboard.reading import StoreSnapshot, job_state
-from ghostbust.dashboard.standing import Light, newest_rate, rate_of_last_week, standing
+from ghostbust.dashboard.standing import Light, names_kept, newest_rate, rate_of_last_week, standing
 from ghostbust.dashboard.widgets import (
     Mark,
     Plot,
@@ -107,7 +107,7 @@ def _style(point: RatePoint) -> str:
 
 
 def _home(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
-    """The light, what to type next, what serves, its rate now and a week ago, the counts."""
+    """The light, what to type next, what serves, its rate now and a week ago, its names."""
     found = standing(snapshot, limits)
     lines = [Text.assemble((f"{found.light}  ", _LIGHTS[found.light]), cell(found.why))]
     if found.command:
@@ -119,9 +119,9 @@ def _home(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
     if newest is not None:
         before = rate_of_last_week(snapshot, newest)
         was = f", {_rate(before)} on {before.finished:%m-%d}" if before else ""
+        lines.append(_labelled("rate", f"{_rate(newest)} on {newest.finished:%m-%d}{was}"))
         lines.append(
-            _labelled("rate", f"{_rate(newest)} on {newest.finished:%m-%d}{was}")
-            + cell(f"   {newest.volume:.2f} real names an answer")
+            _labelled("names", f"{newest.volume:.2f} real ones an answer{_kept(snapshot)}")
         )
     counts = snapshot.counts
     lines.append(
@@ -137,6 +137,15 @@ def _home(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
         )
     )
     return Text("\n").join(lines)
+
+
+def _kept(snapshot: StoreSnapshot) -> str:
+    """Supported names as a share of the base's, as the gate measured them; empty for the base."""
+    kept = names_kept(snapshot)
+    if kept is None:
+        return ""
+    bounds = "" if kept.ci is None else f" ({kept.ci[0]:.2f}–{kept.ci[1]:.2f})"
+    return f"; supported: {kept.details['ratio']:.2f}{bounds} of the base's"
 
 
 def _rate(point: RatePoint) -> str:

@@ -151,7 +151,7 @@ class AdapterView:
     row: AdapterRow
     round: Round
     report: GateReport | None
-    """what its gates said; None where they weren't run, and where nobody is to decide"""
+    """what its gates said; None where they weren't run, and where it neither serves nor waits"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,7 @@ class StoreReader:
                     RoundView(one, store.rounds.gate_report(one.id)) for one in rounds.values()
                 ),
                 adapters=tuple(
-                    _adapter_view(store, row, rounds) for row in store.rounds.adapters()
+                    _adapter_view(store, row, rounds, deployed) for row in store.rounds.adapters()
                 ),
                 **self._of_tab(store, query, page, deployed),
             )
@@ -359,10 +359,12 @@ class StoreReader:
         return () if index is None else tuple(index.of(name))
 
 
-def _adapter_view(store: Store, row: AdapterRow, rounds: Mapping[int, Round]) -> AdapterView:
+def _adapter_view(
+    store: Store, row: AdapterRow, rounds: Mapping[int, Round], deployed: str | None
+) -> AdapterView:
     made = rounds.get(row.round_id) or store.rounds.get(row.round_id)
-    waits = made.state is RoundState.WAITING
-    return AdapterView(row, made, store.rounds.gate_report(made.id) if waits else None)
+    asked = made.state is RoundState.WAITING or row.candidate.name == deployed
+    return AdapterView(row, made, store.rounds.gate_report(made.id) if asked else None)
 
 
 def version_of(database: Path) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from ghostbust.dashboard.reading import StoreSnapshot
+from ghostbust.records import GateResult
 from ghostbust.sections import DaemonSection
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RatePoint
@@ -84,6 +85,19 @@ def newest_rate(snapshot: StoreSnapshot) -> RatePoint | None:
         if point.adapter == snapshot.deployed and not point.measure and not math.isnan(point.rate)
     ]
     return own[-1] if own else None
+
+
+def names_kept(snapshot: StoreSnapshot) -> GateResult | None:
+    """What the volume gate measured of the adapter that serves, by today's measure: supported and
+    all names an answer / the base's. None for the base, and where that wasn't measured."""
+    for view in snapshot.adapters:
+        if view.row.candidate.name == snapshot.deployed and view.report is not None:
+            for result in view.report.results:
+                ratio = result.details.get("ratio")
+                known = isinstance(ratio, int | float) and not math.isnan(ratio)
+                if result.gate == "volume" and known and not result.is_of_older_measure:
+                    return result
+    return None
 
 
 def rate_of_last_week(snapshot: StoreSnapshot, newest: RatePoint) -> RatePoint | None:

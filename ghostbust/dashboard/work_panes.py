@@ -302,7 +302,7 @@ def _provenance(one: Round) -> RenderableType:
 
 class AdaptersPane(ListPane):
     """Every adapter, newest first, the deployed one marked; below, where the one under the cursor
-    lies, what its gates showed if it waits for approval, and what served when and why.
+    lies, what its gates showed if it serves or waits, and what served when and why.
     """
 
     tab, field, in_every_snapshot = "adapters", "adapter", True

@@ -10,8 +10,15 @@ import pytest
 
 from ghostbust.dashboard.overview import overview
 from ghostbust.dashboard.reading import Activity, Query, StoreCounts, StoreReader, StoreSnapshot
-from ghostbust.dashboard.standing import Light, newest_rate, rate_of_last_week, standing
+from ghostbust.dashboard.standing import (
+    Light,
+    names_kept,
+    newest_rate,
+    rate_of_last_week,
+    standing,
+)
 from ghostbust.home import Home
+from ghostbust.records import Promotion
 from ghostbust.sections import DaemonSection
 from ghostbust.store.daemon import JobRow
 from ghostbust.store.runs import RatePoint, RunKind
@@ -19,6 +26,8 @@ from tests.dashboard.board import Filler, printed
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LIMITS = DaemonSection(round_min_new=200)
+WAITS = "round-0002-1a2b3c4d"
+"""the adapter of `filled` that waits for a decision"""
 
 
 def point(days: float, rate: float, **fields: Any) -> RatePoint:
@@ -95,6 +104,42 @@ def test_only_like_is_set_beside_like(old: RatePoint, counts: bool) -> None:
     assert newest is not None
     assert newest.rate == 0.3
     assert rate_of_last_week(held, newest) == (old if counts else None)
+
+
+@pytest.mark.parametrize(
+    ("deployed", "changed", "kept"),
+    [
+        (True, {}, 1.02),
+        (False, {}, None),
+        (True, {"gate": "other"}, None),
+        (True, {"details": {"ratio": 1.02}}, None),  # by an older measure, of all real names
+        (True, {"details": {"ratio": float("nan"), "all_ratio": 0.7}}, None),
+        (True, {"details": {"all_ratio": 0.7}}, None),
+    ],
+)
+def test_supported_names_are_of_what_serves(
+    home: Home, filled: Filler, deployed: bool, changed: dict[str, Any], kept: float | None
+) -> None:
+    if deployed:
+        with filled.store() as store:
+            store.promotions.add(Promotion(WAITS, None, "promote", "", filled.clock()))
+    held = StoreReader(home).read(Query())
+    view = next(view for view in held.adapters if view.row.candidate.name == WAITS)
+    assert view.report is not None
+    results = tuple(
+        replace(one, **changed) if one.gate == "volume" else one for one in view.report.results
+    )
+    view = replace(view, report=replace(view.report, results=results))
+    found = names_kept(replace(held, adapters=(view,)))
+    assert (found and found.details["ratio"]) == kept
+
+
+def test_the_home_says_how_many_supported_names_are_left(home: Home, filled: Filler) -> None:
+    assert "supported" not in printed(overview(StoreReader(home).read(Query()), LIMITS), 80)
+    with filled.store() as store:
+        store.promotions.add(Promotion(WAITS, None, "promote", "", filled.clock()))
+    lines = printed(overview(StoreReader(home).read(Query()), LIMITS), 80).splitlines()
+    assert "names  1.92 real ones an answer; supported: 1.02 of the base's" in lines
 
 
 def test_an_adapter_that_waits_is_named(home: Home, filled: Filler) -> None:
