@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
 
-from ghostbust.home import cache_dir
+from tests.npm import npm_file
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -71,23 +68,9 @@ _CUT = """() => [...document.querySelectorAll("svg.plot")].flatMap((svg) => {
 AXE: Final = "4.14.1"
 
 
-@cache
 def axe() -> str:
-    """The script of axe-core, which npm installs into ghostbust's cache folder; skips without."""
-    if shutil.which("npm") is None:
-        pytest.skip("no npm on this machine, which fetches axe-core")
-    folder = cache_dir() / "tests" / f"axe-core-{AXE}"
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker of the suite may be at it
-        if not script.is_file():
-            command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-            command += ["--prefix", ".", f"axe-core@{AXE}"]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            if done.returncode:
-                pytest.skip(f"npm can't install axe-core here: {done.stderr.strip()[-200:]}")
-    return script.read_text("utf-8")
+    """The script of axe-core; skips where npm can't install it."""
+    return npm_file("axe-core", AXE, "axe.min.js").read_text("utf-8")
 
 
 @dataclass

@@ -22,7 +22,7 @@ from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from ghostbust.config import Config
 from ghostbust.dashboard.answer_panes import NamesPane, PromptsPane, SamplesPane
-from ghostbust.dashboard.overview import PLOT_ROWS, overview
+from ghostbust.dashboard.overview import BESIDE_PLOT, PLOT_ROWS, overview
 from ghostbust.dashboard.pane import Pane, QueryChanged
 from ghostbust.dashboard.reading import Query, StoreReader, StoreSnapshot, version_of
 from ghostbust.dashboard.widgets import bare_table, cell
@@ -171,6 +171,11 @@ class Dashboard(App[None]):
             self._query = replace(self._query, tab=tab)
             self._wake.set()
 
+    def on_resize(self) -> None:
+        """Draws the plot as tall as the window is now."""
+        if self.shown is not None:
+            self.on_decided()
+
     def on_decided(self) -> None:
         """Reads at once what the decision changed."""
         self._seen = ()
@@ -205,8 +210,7 @@ class Dashboard(App[None]):
                 cell(f"{self._home.path}  read {snapshot.at:%H:%M:%S} UTC", "dim")
             )
             if snapshot.query.tab == "overview":
-                # What is above and below the plot takes some 22 lines.
-                rows = max(PLOT_ROWS, self.size.height - 24)
+                rows = max(PLOT_ROWS, self.size.height - BESIDE_PLOT)
                 text = overview(snapshot, self._config.daemon, rows)
                 self.query_one("#overview-text", Static).update(text)
             for pane in PANES.values():

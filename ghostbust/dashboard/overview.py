@@ -30,6 +30,9 @@ from ghostbust.store.runs import Curve, RatePoint, Run, curve_names
 from ghostbust.text import redact
 
 PLOT_ROWS: Final = 7
+"""of the plot, at least"""
+BESIDE_PLOT: Final = 24
+"""lines that are left to what stands above and below the plot"""
 MOST_POINTS: Final = 200
 """runs in the plot, the newest"""
 LEGEND: Final = 3

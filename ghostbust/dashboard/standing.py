@@ -47,9 +47,7 @@ def standing(snapshot: StoreSnapshot, limits: DaemonSection) -> Standing:
     waiting = [one for one in snapshot.adapters if one.round.state is RoundState.WAITING]
     jobs = () if activity is None else activity.jobs
     ill = next((job for job in jobs if job.failures or job.was_killed), None)
-    newest, before = newest_rate(snapshot), None
-    if newest is not None:
-        before = rate_of_last_week(snapshot, newest)
+    newest = newest_rate(snapshot)
     if counts.undecided:
         names = "invented name is" if counts.undecided == 1 else "invented names are"
         why = f"{counts.undecided} {names} registered now"
@@ -64,6 +62,7 @@ def standing(snapshot: StoreSnapshot, limits: DaemonSection) -> Standing:
         return Standing(Light.LOOK, f"the job {ill.name} {why}", "ghostbust jobs list")
     if newest is None:
         return Standing(Light.LOOK, "nothing was measured yet", "ghostbust sweep")
+    before = rate_of_last_week(snapshot, newest)
     if before is not None and newest.ci95[0] > before.ci95[1]:
         return Standing(Light.LOOK, "it invents more than a week ago", "ghostbust report")
     if snapshot.at - newest.finished > STALE:

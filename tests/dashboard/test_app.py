@@ -62,6 +62,16 @@ async def test_no_column_is_cut_at_80(home: Home, filled: Filler) -> None:
             assert len(board.table(tab).render_line(0).text.split()) > 2, tab
 
 
+async def test_the_plot_is_as_tall_as_the_window_lets_it_be(home: Home, filled: Filler) -> None:
+    async with open_board(home, size=(80, 60)) as board:
+        text = board.app.query_one("#overview-text", Static)
+        await board.until(lambda: board.app.shown)
+        await board.pilot.pause()
+        tall = text.size.height
+        await board.pilot.resize_terminal(80, 40)
+        await board.until(lambda: text.size.height == tall - 20)
+
+
 async def test_each_empty_tab_names_a_command(home: Home, filler: Filler) -> None:
     with filler.store():
         pass

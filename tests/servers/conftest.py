@@ -8,11 +8,9 @@ npm installs into ghostbust's cache folder. What isn't there is skipped with the
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import io
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -31,7 +29,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-from ghostbust.home import cache_dir
+from tests.npm import npm_file
 
 VERDACCIO = "6.8.0"
 """the last that runs on Node 20"""
@@ -259,31 +257,10 @@ class NpmServer:
 
 @pytest.fixture(scope="session")
 def verdaccio() -> Path:
-    """The program of verdaccio, installed by npm into the cache folder."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("no Node.js with npm on this machine, which verdaccio needs")
-    folder = cache_dir() / "tests" / f"verdaccio-{VERDACCIO}"
-    program = folder / "node_modules" / "verdaccio" / "bin" / "verdaccio"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker of the suite may be at it
-        if not program.is_file():
-            _install_verdaccio(folder)
-    return program
-
-
-def _install_verdaccio(folder: Path) -> None:
-    wanted = {
-        "private": True,
-        "dependencies": {"verdaccio": VERDACCIO},
-        # Asked for by a tag, which mirrors may lack.
-        "overrides": {"node-fetch": "2.7.0"},
-    }
-    (folder / "package.json").write_text(json.dumps(wanted))
-    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"npm can't install verdaccio here: {done.stderr.strip()[-200:]}")
+    """The program of verdaccio."""
+    # What it asks for by a tag, mirrors may lack.
+    overrides = {"node-fetch": "2.7.0"}
+    return npm_file("verdaccio", VERDACCIO, "bin/verdaccio", overrides)
 
 
 _VERDACCIO_CONFIG = """
