@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from ghostbust.plugins import Kind, plugin_names
+from ghostbust.records import RefKind
 from ghostbust.times import Window, seconds_of
 
 T = TypeVar("T")
@@ -396,10 +397,12 @@ class IngestSection(Section):
 
 
 class GuardSection(Section):
-    """How `ghostbust guard serve` stands before a model server."""
+    """How `ghostbust guard serve` stands before a model server, and what a guard lets through."""
 
     upstream: str | None = None
     """base URL of the OpenAI-compatible server whose answers are read"""
+    daemon: bool = False
+    """the daemon runs it, and starts it again when it ends"""
     host: str = "127.0.0.1"
     """address that it listens on; by default nobody else's machine can reach it"""
     port: int = Field(default=8471, ge=1, le=65535)
@@ -408,8 +411,16 @@ class GuardSection(Section):
     """a line with an invented name gets a note behind it, or in its place, or the answer ends"""
     on_error: Literal["open", "closed"] = "open"
     """answers that can't be read: `open` lets them pass, `closed` turns them into an error"""
+    hard: tuple[RefKind, ...] = (RefKind.INSTALL, RefKind.MANIFEST)
+    """where a sampler may write no invented name at all; elsewhere it is made unlikely"""
     log: Path | None = None
     """file that gets prompts and answers as `ghostbust ingest` reads them; none: nothing is kept"""
+
+    @property
+    def url(self) -> str:
+        """Where it is asked on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class DaemonSection(Section):
@@ -496,6 +507,8 @@ class JobsSection(Section):
     """none: once a day, where the section `retention` has a limit"""
     selfcheck: JobEntry | None = None
     """none: every 6 hours"""
+    guard: JobEntry | None = None
+    """a look whether the guard is well; none: every minute, where `guard.upstream` is set"""
     time_zone: str = "UTC"
     """of `cron`, `quiet` and the days of the budgets, such as `Europe/Berlin`"""
     quiet: tuple[str, ...] = ()

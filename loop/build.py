@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ghostbust import http
 from ghostbust.adapters import MANIFEST, read_copy
 from ghostbust.config import HUB, Config
 from ghostbust.errors import UnreachableError, UsageError
@@ -94,7 +95,12 @@ def make_guard(config: Config, home: Home) -> RewindingGuard:
     from ghostbust.guard.rewinding import RewindingGuard
 
     return RewindingGuard(
-        Guard.by_snapshots(home.registry, as_of=config.registry.as_of, cutoff=cutoff_of(config))
+        Guard.by_snapshots(
+            home.registry,
+            as_of=config.registry.as_of,
+            cutoff=cutoff_of(config),
+            hard=config.guard.hard,
+        )
     )
 
 
@@ -154,6 +160,7 @@ def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
     from ghostbust.samplers.endpoint import EndpointSampler
 
     model = config.model
+    refuse_guard(config, (server.url for server in model.servers), "the model's server")
     asking = how_to_ask(config, name)
     return EndpointSampler(
         model.servers,
@@ -164,6 +171,26 @@ def make_endpoint(config: Config, name: str | None) -> EndpointSampler:
         adapter=name,
         extra=asking.fields,
     )
+
+
+def refuse_guard(config: Config, urls: Iterable[str], what: str) -> None:
+    """Raises UsageError where one of the addresses is that of the settings' own guard.
+
+    Whoever samples there measures what the guard lets through, not the model.
+    """
+    if config.guard.upstream is None:
+        return
+
+    def place(url: str) -> tuple[str, int | None]:
+        found = http.server_url(url, what)
+        return {"localhost": "127.0.0.1"}.get(found.host, found.host), found.port
+
+    for url in urls:
+        if place(url) == place(config.guard.url):
+            raise UsageError(
+                f"{what} {url} is the guard's own address, where no invention would be seen: name"
+                f" the server behind it, {config.guard.upstream}"
+            )
 
 
 def make_rewriter(config: Config) -> EndpointSampler | None:

@@ -35,7 +35,7 @@ from ghostbust.errors import (
 from ghostbust.files import SHARED, write_whole
 from ghostbust.home import Home
 from ghostbust.loop.budget import Allowance
-from ghostbust.loop.build import make_judge
+from ghostbust.loop.build import make_judge, refuse_guard
 from ghostbust.loop.canary import run_canary
 from ghostbust.publishers.interface import Publisher
 from ghostbust.publishers.kinds import how_to_name, make_publishers
@@ -93,6 +93,7 @@ def make_publishing(
             return run_canary(config, store, judge, publisher, name, allowance)
 
     has_servers = config.publish.kind != "none"
+    refuse_guard(config, (one for one in config.publish.replicas if "://" in one), "the replica")
     return Publishing(
         make_publishers(config, home.adapters),
         config.publish.pointer or (home.serving if has_servers else None),

@@ -58,7 +58,8 @@ class Session:
         """
         made_by = weights_of(self.config) if weights else {}
         if guarded:
-            made_by = {**made_by, "guard": REVISION}
+            hard = "+".join(sorted(self.config.guard.hard))
+            made_by = {**made_by, "guard": f"{REVISION} {hard}"}
         return Watcher(self.store, sampler, self.judge, settings, listener.advance, made_by)
 
 

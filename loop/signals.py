@@ -54,7 +54,7 @@ class JobDone:
     seconds: float
     """how long it worked"""
     reason: str
-    """why it failed, was skipped or stopped, in one line; empty where it is ok"""
+    """why it failed, was skipped or stopped, in one line; where it is ok, what it says, if any"""
 
 
 class Companion(Protocol):

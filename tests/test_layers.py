@@ -49,6 +49,7 @@ HEAVY = {"torch", "transformers", "peft", "accelerate", "gguf", "scipy"}
 HEAVY_AT_THE_TOP = {
     "exports/gguf_lora.py",
     "guard/processor.py",
+    "guard/sglang.py",
     "guard/vllm.py",
     "samplers/local.py",
     "samplers/decode.py",

@@ -144,6 +144,8 @@ def serve(made: Daemon) -> None:
 def assemble(place: Home, config: Path | None, settings: Config, redactor: Redactor) -> Daemon:
     """The daemon with all that runs beside it."""
     from ghostbust.config import load_config
+    from ghostbust.extras import need_guard
+    from ghostbust.loop.daemon.guard_job import KeptGuard
     from ghostbust.loop.daemon.run import Daemon
     from ghostbust.operations.companions import Beside, Reload, companions
     from ghostbust.operations.systemd import ServiceManager
@@ -165,9 +167,19 @@ def assemble(place: Home, config: Path | None, settings: Config, redactor: Redac
             shown=redactor,
         )
     )
+    if settings.guard.daemon:
+        need_guard("guard.daemon")
+        command = _command("guard", "serve", home=place, config=config)
+        beside.append(KeptGuard(place, settings.guard, command))
     work = workplace(place, config, lambda: reload.config, stopping, redactor)
     made = Daemon(work, companions=[reload, *beside])
     return made
+
+
+def _command(*words: str, home: Home, config: Path | None) -> list[str]:
+    """A command of ghostbust in the same home, with the same settings, by the same interpreter."""
+    given = [] if config is None else ["--config", str(config)]
+    return [sys.executable, "-m", "ghostbust", *words, "--home", str(home.path), *given]
 
 
 def workplace(
@@ -182,11 +194,6 @@ def workplace(
     from ghostbust.loop.build import make_rewriter, make_sampler, make_tasks
     from ghostbust.loop.daemon.jobs import Workplace
 
-    # A round in the same home, with the same settings and budgets, by the same interpreter.
-    round_command = [sys.executable, "-m", "ghostbust", "round", "--home", str(place.path)]
-    round_command += ["--json", "--budgeted"]
-    if config is not None:
-        round_command += ["--config", str(config)]
     return Workplace(
         home=place,
         config=settings(),
@@ -194,7 +201,7 @@ def workplace(
         open_sampler=lambda adapter: make_sampler(settings(), cache_dir(), adapter=adapter),
         open_rewriter=lambda: make_rewriter(settings()),
         hide=redactor.hide,
-        round_command=round_command,
+        round_command=_command("round", "--json", "--budgeted", home=place, config=config),
         stopping=stopping,
     )
 

@@ -134,7 +134,7 @@ def bench(
     """
     need_local("guard bench")
     from ghostbust.evaluation.guard_cost import guard_cost
-    from ghostbust.guard.reading import HARD
+    from ghostbust.guard.reading import INSTALLED
     from ghostbust.home import cache_dir
     from ghostbust.loop.build import draw, load_local, make_guard, sampling_settings
     from ghostbust.loop.watch import judge_samples
@@ -166,7 +166,9 @@ def bench(
                 "rate": round(measured.rate, 4),
                 "real an answer": round(measured.volume, 3),
                 "invented": measured.absent + measured.suspect,
-                "in install lines": sum(one.lookup.invented for one in own if one.ref.kind in HARD),
+                "in install lines": sum(
+                    one.lookup.invented for one in own if one.ref.kind in INSTALLED
+                ),
             }
         )
     cli.output.table(list(sides[0]), (one.values() for one in sides))

@@ -179,6 +179,9 @@ def _work(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
     if due is not None:
         states.append(f"next at {when(due)}")
     lines.append(_labelled("jobs", ", ".join(states) or "no daemon has scheduled any yet"))
+    guard = next((job for job in jobs if job.name == "guard" and job.outcome == "ok"), None)
+    if guard is not None:
+        lines.append(_labelled("guard", guard.reason))
     for alarm in snapshot.alarms:
         name = alarm.name if snapshot.query.reveal else redact(alarm.name)
         claimed = f"{when(alarm.at)} {name} ({alarm.ecosystem}) is registered now"

@@ -4,7 +4,7 @@ For samplers that can't take a token back. A token's probability times that chan
 distribution under the condition that the name is real, if the chance is right: one where a
 well-known name begins so, less where only some other real name does (a model that is led by first
 letters ends in far-fetched names, and such names are what attackers register), and nearly none
-where no name does. In an install command and a manifest that last one is none at all.
+where no name does. Where no invention may stand (``Guard.hard``), that last one is none at all.
 
 Real is what the guard doesn't call an invention: names of the prompt, built-in modules, and modules
 of the answer's own, too.
@@ -21,7 +21,7 @@ from functools import cached_property, lru_cache
 
 from ghostbust.extractors.python import distribution_of, is_stdlib
 from ghostbust.guard.names import KnownNames
-from ghostbust.guard.reading import HARD, Asked, Guard
+from ghostbust.guard.reading import INSTALLED, Asked, Guard
 from ghostbust.guard.writing import Writing, begun, first_word
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 from ghostbust.registries.names import canonical_name
@@ -147,7 +147,7 @@ class Continued:
             if not self._known.judges(name.ref):
                 return None
             if not piece:  # a special token, which would only put the name's end off
-                hard = name.ref.kind in HARD
+                hard = name.ref.kind in self._known.guard.hard
                 return 0.0 if hard else NONE, hard
             taken = name.taken(piece)
             return self._chance(name.ref, name.written + taken, "", piece[len(taken) :])
@@ -158,7 +158,7 @@ class Continued:
         return self._chance(ref, taken, lead, text[len(taken) :])
 
     def _chance(self, ref: PackageRef, name: str, lead: str, behind: str) -> tuple[float, bool]:
-        hard = ref.kind in HARD
+        hard = ref.kind in self._known.guard.hard
         good = self._good_end(ref, name, lead, behind) if behind else self._good_start(ref, name)
         return max(good, 0.0 if hard else NONE), hard
 
@@ -166,7 +166,7 @@ class Continued:
         imported = ref.kind is RefKind.IMPORT
         chance = self._known.begins(ref.ecosystem, imported, start)
         if chance < 1 and (
-            self._prompt.begins(start, joined=ref.kind not in HARD)
+            self._prompt.begins(start, joined=ref.kind not in INSTALLED)
             or any(m.startswith(start) for m in self._writing.modules)
         ):
             return 1.0
@@ -191,7 +191,7 @@ class Continued:
         open_name = self._writing.name
         more = name.removeprefix(open_name.written) if open_name else lead + name
         rest = behind
-        if ref.kind is RefKind.IMPORT or (ref.kind in HARD and behind[0] not in _ADDRESS):
+        if ref.kind is RefKind.IMPORT or (ref.kind in INSTALLED and behind[0] not in _ADDRESS):
             rest = self._writing.ending(lead) or "\n"
         text, length = self._writing.seen(more + rest)
         end = length + len(more)

@@ -2,7 +2,7 @@
 
 Logits stay as they are, to the bit, where no name is written. Where one is, each of the likeliest
 tokens gains the logarithm of the chance that its name ends in a real one (``continuations.py``).
-In an install command and a manifest no other token is let through.
+Where no invention may stand (``Guard.hard``) no other token is let through.
 
 What the server itself rules out (a logit of -inf: by a grammar, by a least length) stays ruled out.
 Where that leaves no token that the guard would let through, it lets all of them.
@@ -19,10 +19,13 @@ from pathlib import Path
 import torch
 from transformers import LogitsProcessor
 
+from ghostbust.config import load_config
 from ghostbust.errors import UsageError
 from ghostbust.guard.continuations import NONE, Chances, Continuations, Continued
 from ghostbust.guard.reading import Asked, Guard
+from ghostbust.home import Home
 from ghostbust.samplers.vocabulary import Tokenizer, Vocabulary
+from ghostbust.sections import GuardSection
 
 LIKELY = 64
 """so many of the likeliest tokens are weighed"""
@@ -135,6 +138,26 @@ def weigh(rows: Sequence[GuardedRow | None], logits: torch.Tensor) -> dict[int, 
     return found
 
 
+def weigh_in_place(rows: Sequence[GuardedRow | None], logits: torch.Tensor) -> None:
+    """Changes the rows of ``logits`` (B, V) that `weigh` changes."""
+    for place, weighed in weigh(rows, logits).items():
+        logits[place] = weighed
+
+
+class FollowedRequest:
+    """A model server's request: its row, and how many of its tokens were read."""
+
+    def __init__(self, known: Continuations, prompt: Sequence[int], *, closed: bool) -> None:
+        asked = Asked.of(known.vocabulary.read(prompt))
+        self.row = GuardedRow(known, asked, closed=closed)
+        self.read = 0
+
+    def follow(self, new: Sequence[int]) -> None:
+        """Reads what is new in the request's output."""
+        self.row.add(new)
+        self.read += len(new)
+
+
 class GuardLogits(LogitsProcessor):
     """The guard of one call of ``model.generate``: prompts padded on the left, one beam."""
 
@@ -179,6 +202,19 @@ class GuardLogits(LogitsProcessor):
         if len(asked) != len(input_ids):
             raise UsageError(f"the guard knows of {len(asked)} prompts, not {len(input_ids)}")
         self._rows = [GuardedRow(self._known, one, closed=self._closed) for one in asked]
+
+
+def known_in_server(
+    tokenizer: Tokenizer, end_tokens: Iterable[int]
+) -> tuple[Continuations, GuardSection]:
+    """What is known of names, and the settings, by the home of a model server's process.
+
+    Raises ConfigError for settings, SnapshotError for snapshots that can't be used.
+    """
+    home = Home.find(None)
+    section = load_config(None, home, trust_here=False).guard
+    guard = Guard.by_snapshots(home.registry, hard=section.hard)
+    return Continuations(guard, Vocabulary.of(tokenizer, frozenset(end_tokens))), section
 
 
 def logits_guard(

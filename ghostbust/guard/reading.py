@@ -11,6 +11,7 @@ A long answer is read by windows, so the time is linear in its length.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -21,7 +22,7 @@ from ghostbust.extractors.interface import Language
 from ghostbust.records import Ecosystem, Flag, Judged, PackageRef, RefKind
 from ghostbust.registries.judge import Judge, Mode, default_judge
 
-HARD = frozenset({RefKind.INSTALL, RefKind.MANIFEST})
+INSTALLED = frozenset({RefKind.INSTALL, RefKind.MANIFEST})
 """kinds whose names an installer takes as they stand"""
 WINDOW = 4_000
 """characters before a line that it is read with; of a longer answer the rest is forgotten"""
@@ -69,7 +70,7 @@ class Asked:
         if Flag.PROMPT_INDUCED not in ref.flags:
             return False
         names = {name for name in (ref.raw, ref.name) if name}
-        return ref.kind not in HARD or any(_as_word(name).search(self.text) for name in names)
+        return ref.kind not in INSTALLED or any(_as_word(name).search(self.text) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Guard:
 
     judge: Judge
     """in snapshot mode: nothing is asked while a model decodes"""
+    hard: frozenset[RefKind] = INSTALLED
+    """kinds of which a sampler may write no invention at all"""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a judge that would ask a network."""
@@ -99,13 +102,19 @@ class Guard:
 
     @classmethod
     def by_snapshots(
-        cls, data_dir: Path | None = None, *, as_of: date | None = None, cutoff: date | None = None
+        cls,
+        data_dir: Path | None = None,
+        *,
+        as_of: date | None = None,
+        cutoff: date | None = None,
+        hard: Iterable[RefKind] = INSTALLED,
     ) -> Guard:
-        """A guard that judges by this machine's snapshots; arguments as of `default_judge`.
+        """A guard that judges by this machine's snapshots; other arguments as of `default_judge`.
 
         Raises SnapshotError.
         """
-        return cls(default_judge(Mode.SNAPSHOT, data_dir=data_dir, as_of=as_of, cutoff=cutoff))
+        judge = default_judge(Mode.SNAPSHOT, data_dir=data_dir, as_of=as_of, cutoff=cutoff)
+        return cls(judge, frozenset(hard))
 
     def read(self, asked: Asked) -> Reading:
         """The reading of one answer."""

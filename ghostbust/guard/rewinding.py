@@ -4,8 +4,8 @@ An invented name is taken back and drawn anew, once as freely as before: the mod
 knows a real one that it meant, and what it draws is its own distribution under the condition that
 the name is real. A mask over tokens from the start would force the rest of a name once begun, and
 walk into far-fetched ones. If it invents again, it is held to well-known names (``names.py``).
-Where nothing can be drawn anew any more, a name is let through, or, where an installer would take
-it as it stands, the answer ends before its line.
+Where nothing can be drawn anew any more, a name is let through, or, where no invention may stand
+(``Guard.hard``), the answer ends before its line.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ghostbust.guard.names import KnownNames
-from ghostbust.guard.reading import HARD, Asked, Guard, Reading
+from ghostbust.guard.reading import INSTALLED, Asked, Guard, Reading
 from ghostbust.measure import asks_of_its_names
-from ghostbust.records import Prompt
+from ghostbust.records import Prompt, RefKind
 from ghostbust.samplers.interface import Cut
 
 REVISION = 1
@@ -41,14 +41,26 @@ class RewindingGuard:
         """The reader of one answer to the prompt."""
         own = "" if asks_of_its_names(prompt) else prompt.text
         asked = Asked(own, prompt.expects_list, prompt.ecosystem)
-        return RewindingReader(self.guard.read(asked), self.names, expects_list=prompt.expects_list)
+        return RewindingReader(
+            self.guard.read(asked),
+            self.names,
+            expects_list=prompt.expects_list,
+            hard=self.guard.hard,
+        )
 
 
 class RewindingReader:
     """Takes back the inventions of one answer."""
 
-    def __init__(self, reading: Reading, names: KnownNames, *, expects_list: bool) -> None:
-        self._reading, self._names = reading, names
+    def __init__(
+        self,
+        reading: Reading,
+        names: KnownNames,
+        *,
+        expects_list: bool,
+        hard: frozenset[RefKind] = INSTALLED,
+    ) -> None:
+        self._reading, self._names, self._hard = reading, names, hard
         self._marks = ("`", "**", "]", ":") if expects_list else ()
         self._unread, self._in_line = 0, False
         self._start, self._free = -1, 0
@@ -72,7 +84,7 @@ class RewindingReader:
             is_free = ref.start != self._start and self._free < FREE_DRAWS
             self._start, self._free = ref.start, self._free + is_free
             return Cut(ref.start, place=None if is_free else self._names.place(ref))
-        if ref.kind in HARD:
+        if ref.kind in self._hard:
             return Cut(text.rfind("\n", 0, ref.start) + 1, ends=True)
         self._reading.let_through(ref.end)
         return None

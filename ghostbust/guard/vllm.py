@@ -5,14 +5,14 @@
 One class for both of vLLM's runners, whose interfaces differ: the new one (Model Runner V2: the
 documentation of 0.32, ``vllm.v1.worker.gpu.sample.logits_processor``) hands out slots and the
 tokens fed in each step, the older one (``vllm.v1.sample.logits_processor``) updates of its batch.
-Written against these interfaces as documented; it has not been run inside a vLLM.
+The older one is tried in a real server (``tests/servers/test_vllm_guard.py``); the new one is
+written against its documentation, and was never run.
 
 Registers no entry point: vLLM loads those into every server, and one that fails stops it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,10 +20,15 @@ from transformers import AutoTokenizer
 
 from ghostbust.errors import UsageError
 from ghostbust.guard.continuations import Continuations
-from ghostbust.guard.processor import GuardedRow, only_ends, warn, weigh
-from ghostbust.guard.reading import Asked, Guard
-from ghostbust.home import Home
-from ghostbust.samplers.vocabulary import Vocabulary
+from ghostbust.guard.processor import (
+    FollowedRequest,
+    GuardedRow,
+    known_in_server,
+    only_ends,
+    warn,
+    weigh_in_place,
+)
+from ghostbust.sections import GuardSection
 
 try:
     from vllm.v1.sample.logits_processor import LogitsProcessor as _OfBatches
@@ -39,41 +44,29 @@ if not _BASES:
     raise ImportError("ghostbust.guard.vllm needs vLLM 0.32 or later")
 
 
-class _Followed:
-    """One request: its row, and how many of its tokens were read."""
-
-    def __init__(self, known: Continuations, prompt: Sequence[int], *, closed: bool) -> None:
-        asked = Asked.of(known.vocabulary.read(prompt))
-        self.row = GuardedRow(known, asked, closed=closed)
-        self.read = 0
-
-    def follow(self, new: Sequence[int]) -> None:
-        """Reads what is new in the request's output."""
-        self.row.add(new)
-        self.read += len(new)
-
-
 class GuardProcessor(*_BASES):  # type: ignore[misc]
-    """The guard of a vLLM server.
+    """The guard of a vLLM server, by the settings of the home of its process.
 
-    ``--additional-config '{"ghostbust": {"closed": true}}'`` ends an answer on which the guard
-    fails; else that answer goes on without it.
+    ``guard.on_error = "closed"`` ends an answer on which the guard fails; else that answer goes on
+    without it.
     """
 
     def __init__(self, vllm_config: Any, state: Any, is_pin_memory: bool = False) -> None:  # noqa: ARG002
-        """``state``: the new runner's requests, or the older one's device. Raises UsageError for
-        speculative decoding, SnapshotError for a damaged snapshot: vLLM doesn't start then."""
+        """``state``: the new runner's requests, or the older one's device.
+
+        Raises UsageError for speculative decoding, ConfigError and SnapshotError as
+        `known_in_server`: vLLM doesn't start then.
+        """
         if vllm_config.speculative_config is not None:
             raise UsageError(
                 "the guard can't follow speculative decoding, which draws several tokens at once:"
                 " start vLLM without it, or without the guard"
             )
-        options = (getattr(vllm_config, "additional_config", None) or {}).get("ghostbust", {})
-        self._closed = bool(options.get("closed", False))
         self._state = state
-        self._known = _known(vllm_config.model_config)
-        self._slots: dict[int, _Followed | None] = {}
-        self._batch: dict[int, tuple[_Followed, list[int]]] = {}
+        self._known, section = _known(vllm_config.model_config)
+        self._closed = section.on_error == "closed"
+        self._slots: dict[int, FollowedRequest | None] = {}
+        self._batch: dict[int, tuple[FollowedRequest, list[int]]] = {}
 
     def is_argmax_invariant(self) -> bool:
         """False: it changes which token is the likeliest."""
@@ -83,14 +76,11 @@ class GuardProcessor(*_BASES):  # type: ignore[misc]
         """The logits (B, V), changed in place; ``ctx``: the new runner's layout of the rows."""
         try:
             rows = self._rows_of_batch(len(logits)) if ctx is None else self._rows_of_slots(ctx)
-            changed = weigh(rows, logits)
+            weigh_in_place(rows, logits)
         except Exception as exc:  # noqa: BLE001 (a server goes on, whatever a guard does)
             warn(exc, closed=self._closed)
             if self._closed:
                 logits[:] = only_ends(logits, self._known.vocabulary)
-            return logits
-        for place, weighed in changed.items():
-            logits[place] = weighed
         return logits
 
     # The older runner: rows are places in a batch, whose outputs are lists that grow.
@@ -102,7 +92,7 @@ class GuardProcessor(*_BASES):  # type: ignore[misc]
         for place in batch_update.removed:
             self._batch.pop(place, None)
         for place, _, prompt, output in batch_update.added:
-            followed = _Followed(self._known, prompt or (), closed=self._closed)
+            followed = FollowedRequest(self._known, prompt or (), closed=self._closed)
             self._batch[place] = followed, output
         for one, other, direction in batch_update.moved:
             moved, replaced = self._batch.pop(one, None), self._batch.pop(other, None)
@@ -142,15 +132,15 @@ class GuardProcessor(*_BASES):  # type: ignore[misc]
                 followed.follow((token,))
             elif followed is None or count != followed.read:
                 tokens = self._state.all_token_ids.gpu[slot, : position + 1].tolist()
-                followed = _Followed(self._known, tokens[:prompt_tokens], closed=self._closed)
+                followed = FollowedRequest(self._known, tokens[:prompt_tokens], closed=self._closed)
                 followed.follow(tokens[prompt_tokens:])
                 self._slots[slot] = followed
             rows.append(followed.row)
         return rows
 
 
-def _known(model: Any) -> Continuations:
-    """What is known of names, by the home's snapshots, over the model's tokenizer."""
+def _known(model: Any) -> tuple[Continuations, GuardSection]:
+    """What `known_in_server` knows over the model's tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(
         model.tokenizer,
         revision=model.tokenizer_revision,
@@ -159,5 +149,4 @@ def _known(model: Any) -> Continuations:
     ends: list[int] = []
     for found in (tokenizer.eos_token_id, getattr(model.hf_config, "eos_token_id", None)):
         ends += found if isinstance(found, list) else [] if found is None else [found]
-    guard = Guard.by_snapshots(Home.find(None).registry)
-    return Continuations(guard, Vocabulary.of(tokenizer, ends))
+    return known_in_server(tokenizer, ends)

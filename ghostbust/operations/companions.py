@@ -22,11 +22,13 @@ from ghostbust.operations.metrics import make_registry
 from ghostbust.operations.notify import News, Notices
 from ghostbust.operations.systemd import Pulse, ServiceManager
 from ghostbust.registries.transport import REQUESTS
-from ghostbust.sections import Section
+from ghostbust.sections import GuardSection, Section
 
 log = logging.getLogger(__name__)
 
-AT_START: Final = frozenset({"daemon.listen", "prompts.files"})
+AT_START: Final = frozenset(
+    {"daemon.listen", "prompts.files", *(f"guard.{key}" for key in GuardSection.model_fields)}
+)
 """keys that are read only when the daemon starts"""
 
 

@@ -108,7 +108,8 @@ class JobRunner:
         done = JobDone(job.name, "ok", 0.0, "")
         try:
             with log_ids(job=job.name):
-                job.work(replace(self._place, stopping=sign))
+                said = job.work(replace(self._place, stopping=sign))
+            done = replace(done, reason=said or "")
         except Stopped:
             done = replace(done, state="stopped", reason=sign.why or "the daemon stops")
             log.info("%s: stopped: %s", job.name, done.reason)

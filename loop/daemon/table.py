@@ -19,6 +19,7 @@ from ghostbust.errors import HomeError, UsageError
 from ghostbust.loop.budget import MINUTES, REQUESTS, SAMPLES, TOKENS, Allowance
 from ghostbust.loop.build import asks_live
 from ghostbust.loop.daemon import jobs
+from ghostbust.loop.daemon.guard_job import look_at_guard
 from ghostbust.loop.daemon.jobs import Workplace, round_if_due
 from ghostbust.loop.daemon.watch_job import watch
 from ghostbust.samplers.endpoint import base_url_of
@@ -36,7 +37,8 @@ class Job:
     """One thing that the daemon does."""
 
     name: str
-    work: Callable[[Workplace], None]
+    work: Callable[[Workplace], str | None]
+    """does it; returns what came of it, where a word on that is worth keeping"""
     every_s: Callable[[Config], float | None]
     """seconds from one run to the next if ``jobs`` has no entry for it; None: never"""
     needs: Callable[[Config], Mapping[str, float]] = lambda _: {}
@@ -86,6 +88,7 @@ ROLLBACK_S: Final = 600.0
 ALARMS_S: Final = 300.0
 SELFCHECK_S: Final = 6 * 3600.0
 RETENTION_S: Final = 24 * 3600.0
+GUARD_S: Final = 60.0
 
 JOBS: Final = (
     Job(
@@ -138,6 +141,13 @@ JOBS: Final = (
         needs_room=False,
     ),
     Job("selfcheck", jobs.selfcheck, lambda _: SELFCHECK_S, needs_room=False, queue="selfcheck"),
+    Job(
+        "guard",
+        look_at_guard,
+        lambda c: GUARD_S if c.guard.upstream else None,
+        needs_room=False,
+        queue="guard",
+    ),
 )
 """in the order in which those of a queue run if several are due at once"""
 # Logs, which anybody may have written, have a queue of their own, and so has each urgent job.

@@ -251,7 +251,7 @@ def test_the_unit_is_printed_and_nothing_is_made(run: RunCommand, tmp_path: Path
 def test_its_rounds_are_in_the_budgets_of_the_day(watched: Home) -> None:
     place = workplace(watched, None, Config, threading.Event(), Redactor())
     assert place.round_command[1:] == [
-        "-m", "ghostbust", "round", "--home", str(watched.path), "--json", "--budgeted",
+        "-m", "ghostbust", "round", "--json", "--budgeted", "--home", str(watched.path),
     ]  # fmt: skip
 
 
@@ -283,7 +283,7 @@ def test_the_list_tells_of_every_job_and_budget(place: Home, run: RunCommand) ->
     assert states(run) == {
         "watch": "waits", "ingest": "off", "round": "off", "recheck": "waits", "sync": "off",
         "retention": "off", "selfcheck": "waits", "rollback": "waits",
-        "alarms": "off",
+        "alarms": "off", "guard": "off",
     }  # fmt: skip
     told = document(run("jobs", "list", "--json"))
     assert (told["daemon"], told["pid"]) == (False, None)

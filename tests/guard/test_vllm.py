@@ -65,7 +65,7 @@ def config(tiny_model_dir: Path) -> SimpleNamespace:
         trust_remote_code=False,
         hf_config=SimpleNamespace(eos_token_id=0),
     )
-    return SimpleNamespace(speculative_config=None, additional_config={}, model_config=model)
+    return SimpleNamespace(speculative_config=None, model_config=model)
 
 
 @pytest.fixture
@@ -161,9 +161,12 @@ def test_rows_of_slots_are_read_token_by_token_or_again(
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_layout_that_is_not_known_takes_no_answer_away(
-    adapter: ModuleType, config: SimpleNamespace, closed: bool
+    adapter: ModuleType,
+    config: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    closed: bool,
 ) -> None:
-    config.additional_config = {"ghostbust": {"closed": closed}}
+    monkeypatch.setenv("GHOSTBUST_GUARD__ON_ERROR", "closed" if closed else "open")
     made = adapter.GuardProcessor(config, slots([1], 1))
     logits = made.apply(torch.zeros(1, 300), SimpleNamespace())
     assert int((logits[0] == -torch.inf).sum()) == (299 if closed else 0)
