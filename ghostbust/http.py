@@ -27,6 +27,7 @@ from ghostbust.records import utc_now
 Client = httpx.Client
 AsyncClient = httpx.AsyncClient
 Request = httpx.Request
+ConnectError = httpx.ConnectError
 Response = httpx.Response
 URL = httpx.URL
 Timeout = httpx.Timeout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -21,10 +22,14 @@ log = logging.getLogger(__name__)
 
 ANSWER_S: Final = 5.0
 """how long the guard has to say how it is"""
+LOOK_S: Final = 0.2
+"""between two tries while nobody listens"""
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 60.0
 """before it is started again; twice as long each time, until it has worked for a minute"""
 STEADY_S: Final = 60.0
+_OWN_LINE: Final = re.compile(r"[-\d]+ [:,\d]+ ([A-Z]+) (?:guard: )?(.*)")
+"""level and text of a line of the guard's log"""
 END_S: Final = 20.0
 """how long the end of the process may take when the daemon stops"""
 
@@ -38,7 +43,7 @@ def look_at_guard(place: Workplace) -> str:
     section = place.config.guard
     where, url = f"the guard at {section.host}:{section.port}", f"{section.url}/guard/health"
     try:
-        answer = http.ask("GET", url, total_s=ANSWER_S, headers={"User-Agent": http.USER_AGENT})
+        answer = _ask(url)
         found = parse_json(answer.content)
         state, answers, inventions = found["state"], found["answers"], found["inventions"]
     except http.ERRORS as exc:
@@ -48,9 +53,21 @@ def look_at_guard(place: Workplace) -> str:
     if state != "ok":
         then = "takes them away" if state == "failing closed" else "lets them through"
         raise DataError(f"{where} can't read answers, and {then}")
-    said = f"{answers:,} answers, {inventions:,} invented names held back"
+    said = f"invented names held back: {inventions:,}, in answers: {answers:,}"
     log.info("guard: %s", said)
     return said
+
+
+def _ask(url: str) -> http.Response:
+    """Its answer, also where it is only just being started. Raises what httpx raises."""
+    deadline = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            return http.ask("GET", url, total_s=ANSWER_S, headers={"User-Agent": http.USER_AGENT})
+        except http.ConnectError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(LOOK_S)
 
 
 class KeptGuard:
@@ -84,7 +101,7 @@ class KeptGuard:
         while not self._stopping.is_set():
             began = time.monotonic()
             child = Child(self._command, self._mark)
-            ended = child.run(lambda line: log.info("guard: %s", line), self._stopping)
+            ended = child.run(_log, self._stopping)
             if ended.stopped:
                 return
             if time.monotonic() - began > STEADY_S:
@@ -92,3 +109,10 @@ class KeptGuard:
             log.error("ALARM: the guard %s; started again in %g s", ended.why, wait_s)
             self._stopping.wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+
+def _log(line: str) -> None:
+    """Logs a line of the guard's own log as this process's, at its level."""
+    found = _OWN_LINE.fullmatch(line)
+    level = logging.getLevelNamesMapping().get(found[1], logging.INFO) if found else logging.INFO
+    log.log(level, "guard: %s", found[2] if found else line)

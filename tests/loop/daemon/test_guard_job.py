@@ -58,7 +58,7 @@ def test_it_says_what_the_guard_has_done(place: Workplace) -> None:
         proxy = GuardProxy(GuardSection(upstream=there), Guard.by_snapshots().read, lambda _: ())
         with serving(proxy.app) as url:
             ask_once(url)
-            assert look_at_guard(at(place, url)) == "1 answers, 1 invented names held back"
+            assert look_at_guard(at(place, url)) == "invented names held back: 1, in answers: 1"
 
 
 @pytest.mark.parametrize(("on_error", "said"), [("open", "lets them"), ("closed", "takes them")])
@@ -133,6 +133,18 @@ def test_one_that_cannot_start_is_tried_less_and_less(
     waits = [line.rpartition(" in ")[2] for line in caplog.messages if "ALARM" in line]
     assert waits[:2] == ["0.5 s", "1 s"]
     assert "ended with exit code 1: can't listen" in caplog.text
+
+
+def test_its_lines_keep_their_level(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    line = "2026-12-03 13:28:33,368 ERROR guard: ALARM: no snapshot"
+    guard = kept(home, f"print({line!r}, file=sys.stderr, flush=True); time.sleep(60)")
+    guard.start()
+    until(lambda: ("ERROR", "guard: ALARM: no snapshot") in levels(caplog))
+    guard.stop()
+
+
+def levels(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    return [(one.levelname, one.getMessage()) for one in caplog.records]
 
 
 def test_without_a_server_it_says_what_to_set(home: Home) -> None:
