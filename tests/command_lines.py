@@ -29,6 +29,8 @@ class Block:
     """of its fence, from 1"""
     label: str
     text: str
+    title: str = ""
+    """the file that the block is to be saved as"""
 
     def commands(self) -> Iterator[Command]:
         """Every program that the block calls; none for blocks of other labels."""
@@ -64,7 +66,10 @@ def blocks(page: Path) -> Iterator[Block]:
     """The fenced blocks of a page, in order."""
     text = page.read_text("utf-8")
     for found in re.finditer(r"^(`{3,})([^`\n]*)\n(.*?)^\1$", text, re.M | re.S):
-        yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], found[3])
+        label, _, more = found[2].partition(" ")
+        title = re.search(r'title="([^"]+)"', more)
+        line = text.count("\n", 0, found.start()) + 1
+        yield Block(page, line, label, found[3], title[1] if title else "")
 
 
 def mentions(page: Path) -> Iterator[list[str]]:

@@ -105,6 +105,25 @@ def test_what_libraries_log_stays_off_standard_error() -> None:
     assert ended.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("set_before", "spins"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "x"}, "")],
+)
+def test_idle_threads_sleep_soon_unless_the_user_says_otherwise(
+    set_before: dict[str, str], spins: str
+) -> None:
+    script = (
+        "import os, sys\nsys.argv = ['ghostbust', '--version']\n"
+        "from ghostbust.__main__ import main\n"
+        "try: main()\nfinally: print(os.environ.get('GOMP_SPINCOUNT', ''))"
+    )
+    kept = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=kept | set_before
+    )
+    assert done.stdout.splitlines()[-1] == spins
+
+
 def test_each_entry_point_runs() -> None:
     script = subprocess.run(
         [Path(sys.executable).with_name("ghostbust"), "--version"],
