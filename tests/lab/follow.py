@@ -64,7 +64,7 @@ def steps_of(page: list[Block]) -> list[Step]:
 
 
 def follow(steps: list[Step], folder: Path, environment: dict[str, str]) -> Iterator[Step]:
-    """Types the steps into one shell in ``folder``; each with what it printed, once it has ended."""
+    """Types the steps into one shell in ``folder``; each once it has ended, with its output."""
     with subprocess.Popen(
         ["bash", "--norc"], cwd=folder, env=environment, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
