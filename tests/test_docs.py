@@ -108,6 +108,7 @@ NOT_OURS = {
     "zcat": "reads a log",
     "cp": "the system's own",
     "tee": "the system's own",
+    "timeout": "the system's own",
     "useradd": "the system's own",
     "systemctl": "the system's own",
     "docker": "runs an image",
