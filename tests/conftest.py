@@ -236,7 +236,7 @@ def hostile_names() -> tuple[str, ...]:
     return HOSTILE
 
 
-FillHome = Callable[[Home], str]
+FillHome = Callable[..., str]
 
 
 @pytest.fixture
@@ -245,17 +245,20 @@ def fill_home() -> FillHome:
 
     Twelve families, one prompt each of two contexts, two answers of each. Of the base's 48 answers
     24 name ``zz-quux-sensorlib``, of the adapter's 8; all name ``requests`` and one hostile name
-    each, in turn. Returns the adapter's name.
+    each, in turn. Returns the adapter's name; unless ``serves``, it was turned down.
     """
 
-    def fill(home: Home) -> str:
+    def fill(home: Home, *, serves: bool = True) -> str:
         with Store.open(home.database) as store:
             _log(store, None, RunKind.GATE, invents=lambda family: family % 2 == 0)
             name = _round(store, home)
             _log(store, name, RunKind.GATE, invents=lambda family: family % 6 == 0)
-            store.rounds.set_state(1, RoundState.PROMOTED, "every gate passed; <b>well</b>")
-            moved = Promotion(name, None, "promote", "=1+1", datetime(2026, 11, 2, tzinfo=UTC))
-            store.promotions.add(moved)
+            if serves:
+                store.rounds.set_state(1, RoundState.PROMOTED, "every gate passed; <b>well</b>")
+                moved = Promotion(name, None, "promote", "=1+1", datetime(2026, 11, 2, tzinfo=UTC))
+                store.promotions.add(moved)
+            else:
+                store.rounds.set_state(1, RoundState.REJECTED, "a gate can't tell")
             at = datetime(2026, 11, 3, tzinfo=UTC)
             store.ledger.mark_claimed(
                 Ecosystem.PYPI, "zz-harbor-toolkit", at, first_released=at, evidence="it is there"

@@ -86,7 +86,7 @@ def loaded(command: Any) -> Any:
     return command.loaded if isinstance(command, LazyCommand) else command
 
 
-LABELS = {"", SESSION, *SCRIPTS, *KEYED, "toml", "json", "python", "pycon", "dockerfile"}
+LABELS = {"", SESSION, *SCRIPTS, *KEYED, "text", "toml", "json", "python", "pycon", "dockerfile"}
 FORMER = {
     "audit", "daemon", "dashboard", "engine", "faults", "ingest", "truth", "unattended", "unseen",
 }  # fmt: skip

@@ -53,7 +53,7 @@ def dashboard(
         snapshot = StoreReader(place, zone).read(
             Query(reveal=cli.output.names_in_full(reveal), private=reveal)
         )
-        cli.output.result.print(overview(snapshot, settings.daemon))
+        cli.output.result.print(overview(snapshot, settings))
         return
     # Textual reads the keys from standard input and draws on standard error. Where it is served
     # to a browser, whoever serves it has named another driver, which needs no terminal.

@@ -211,7 +211,7 @@ class Dashboard(App[None]):
             )
             if snapshot.query.tab == "overview":
                 rows = max(PLOT_ROWS, self.size.height - BESIDE_PLOT)
-                text = overview(snapshot, self._config.daemon, rows)
+                text = overview(snapshot, self._config, rows)
                 self.query_one("#overview-text", Static).update(text)
             for pane in PANES.values():
                 self.query_one(pane).show(snapshot)

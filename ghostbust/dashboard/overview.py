@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ghostbust.config import Config
 from ghostbust.dashboard.reading import StoreSnapshot, job_state
 from ghostbust.dashboard.standing import Light, names_kept, newest_rate, rate_of_last_week, standing
 from ghostbust.dashboard.widgets import (
@@ -22,6 +23,7 @@ from ghostbust.dashboard.widgets import (
     percent,
     when,
 )
+from ghostbust.loop.budget import limits_of
 from ghostbust.measure import said_measure
 from ghostbust.records import Measurement
 from ghostbust.sections import DaemonSection
@@ -41,16 +43,14 @@ _LONGEST_LABEL: Final = 32
 _LIGHTS: Final = {Light.WELL: "bold green", Light.LOOK: "bold yellow", Light.ACT: "bold red"}
 
 
-def overview(
-    snapshot: StoreSnapshot, limits: DaemonSection, rows: int = PLOT_ROWS
-) -> RenderableType:
+def overview(snapshot: StoreSnapshot, settings: Config, rows: int = PLOT_ROWS) -> RenderableType:
     """Whether it is well and what to do next; what serves, the last runs, the rate over time.
 
-    ``limits``: what a watch may spend, and when a round begins. ``rows``: how tall the plot is.
+    ``rows``: how tall the plot is.
     """
     return Group(
-        _home(snapshot, limits),
-        _work(snapshot, limits),
+        _home(snapshot, settings.daemon),
+        _work(snapshot, settings),
         Text(),
         _runs(snapshot.runs),
         Text(),
@@ -155,7 +155,7 @@ def _rate(point: RatePoint) -> str:
     return f"{percent(point.rate)} ({interval(point.ci95)})"
 
 
-def _work(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
+def _work(snapshot: StoreSnapshot, settings: Config) -> Text:
     """What waits for a person, the budget, the jobs, the alarms: a line each, none for nothing."""
     lines = []
     waiting = [v for v in snapshot.adapters if v.round.state is RoundState.WAITING]
@@ -164,15 +164,16 @@ def _work(snapshot: StoreSnapshot, limits: DaemonSection) -> Text:
         lines.append(_labelled("waiting for approval", names, "bold yellow"))
     if snapshot.spent is not None:
         spent = snapshot.spent
-        answers = _of(spent.answers, limits.watch_answers)
-        tokens = _of(spent.tokens, limits.watch_tokens)
+        answers = _of(spent.answers, settings.daemon.watch_answers)
+        tokens = _of(spent.tokens, settings.daemon.watch_tokens)
         lines.append(
             _labelled("budget", f"watch run {spent.run_id} took {answers} answers, {tokens} tokens")
         )
     activity = snapshot.activity
     if activity is not None and activity.spent:
-        today = ", ".join(f"{name} {spent:,.0f}" for name, spent in activity.spent)
-        lines.append(_labelled("spent today", today))
+        limits = limits_of(settings)
+        today = (f"{name} {_of(spent, limits.get(name))}" for name, spent in activity.spent)
+        lines.append(_labelled("spent today", ", ".join(today)))
     jobs = () if activity is None else activity.jobs
     states = [f"{job.name} {job_state(job)}" for job in jobs]
     due = min((job.due for job in jobs if job.due and not job.paused), default=None)
@@ -193,8 +194,8 @@ def _labelled(label: str, value: str, style: str = "") -> Text:
     return Text.assemble((f"{label}  ", "bold"), cell(value, style))
 
 
-def _of(spent: int, limit: int | None) -> str:
-    return f"{spent:,}" if limit is None else f"{spent:,} of {limit:,}"
+def _of(spent: float, limit: float | None) -> str:
+    return f"{spent:,.0f}" if limit is None else f"{spent:,.0f} of {limit:,.0f}"
 
 
 def _table(*columns: str) -> Table:

@@ -7,18 +7,19 @@ from dataclasses import replace
 
 import pytest
 
+from ghostbust.config import Config
 from ghostbust.dashboard.overview import overview, rate_plot
 from ghostbust.dashboard.reading import Query, StoreReader
 from ghostbust.home import Home
-from ghostbust.records import Ecosystem, Measurement
-from ghostbust.sections import DaemonSection
+from ghostbust.records import Ecosystem, Measurement, utc_now
+from ghostbust.sections import BudgetSection, DaemonSection
 from ghostbust.store.runs import RatePoint, RunKind, RunSpec, RunStatus
 from tests.dashboard.board import Filler, printed
 
 
-def overview_of(home: Home, width: int = 80, limits: DaemonSection = DaemonSection()) -> str:  # noqa: B008
+def overview_of(home: Home, width: int = 80, settings: Config | None = None) -> str:
     """The overview as ``--plain`` prints it."""
-    return printed(overview(StoreReader(home).read(Query()), limits), width)
+    return printed(overview(StoreReader(home).read(Query()), settings or Config()), width)
 
 
 @pytest.fixture
@@ -96,15 +97,21 @@ def test_it_tells_what_waits_the_budget_and_the_alarms(home: Home, filled: Fille
     with filled.store() as store:
         store.ledger.mark_claimed(Ecosystem.PYPI, "ghost-007", filled.clock())
         store.jobs.schedule("watch", filled.clock())
-    text = overview_of(home, limits=DaemonSection(watch_answers=64))
+        store.jobs.begin("guard")
+        store.jobs.finish("guard", "ok", "invented names held back: 9, in answers: 812")
+        store.spending.take(utc_now().date(), {"samples": 128.0, "tokens": 900.0}, {})
+    settings = Config(daemon=DaemonSection(watch_answers=64), budget=BudgetSection(samples=1000))
+    text = overview_of(home, settings=settings)
 
     assert "waiting for approval  round-0002-1a2b3c4d" in text
     assert "of 64 answers" in text
-    assert "jobs  watch waits" in text
+    assert "jobs  guard waits, watch waits" in text
+    assert "guard  invented names held back: 9, in answers: 812" in text
+    assert "spent today  samples 128 of 1,000, tokens 900" in text
     assert "gho…(9) (pypi) is registered now" in text
     assert "ghost-007" not in text
     revealed = StoreReader(home).read(Query(reveal=True))
-    assert "ghost-007 (pypi)" in printed(overview(revealed, DaemonSection()))
+    assert "ghost-007 (pypi)" in printed(overview(revealed, Config()))
 
 
 def test_model_names_are_text(home: Home, filler: Filler) -> None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +20,13 @@ from ghostbust.store.names import Decision
 from ghostbust.store.rounds import RoundState
 from ghostbust.store.runs import RunKind
 from tests.dashboard.board import Filler, open_board
+from tests.pictures import WRITES
 
 IMAGES = Path(__file__).parents[2] / "docs/reference/images"
 SIZE = (100, 34)
+SIZES = [(tab, SIZE, f"dashboard-{tab}.svg") for tab in FOCUS] + [
+    ("overview", size, f"dashboard-{size[0]}x{size[1]}.svg") for size in ((80, 24), (200, 50))
+]
 MOST_BYTES = 150_000
 A, R = Verdict.ABSENT, Verdict.REAL
 TASKS = ("read a sensor", "plot a map", "parse invoices", "send a fax", "queue jobs", "tag photos")
@@ -54,13 +57,18 @@ def shown(filler: Filler) -> Home:
     return filler.home
 
 
-@pytest.mark.parametrize("tab", FOCUS)
+@pytest.mark.parametrize(("tab", "size", "name"), SIZES)
 async def test_the_pictures_show_the_screens(
-    shown: Home, tab: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shown: Home,
+    tab: str,
+    size: tuple[int, int],
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("GHOSTBUST_CACHE", str(tmp_path))  # no tokenizer, whatever is on the machine
     monkeypatch.delenv("NO_COLOR", raising=False)
-    async with open_board(shown, size=SIZE) as board:
+    async with open_board(shown, size=size) as board:
         app, pilot = board.app, board.pilot
         await board.press(str(1 + list(FOCUS).index(tab)))
         await board.until(lambda: app.shown is not None and _complete(app, tab))
@@ -72,8 +80,8 @@ async def test_the_pictures_show_the_screens(
         app.query_one("#adapter-details", Static).update(path)
         await pilot.pause()
         picture = _plain(app.export_screenshot(title=f"ghostbust dashboard: {tab}"))
-    file = IMAGES / f"dashboard-{tab}.svg"
-    if os.environ.get("SNAPSHOTS") == "write":
+    file = IMAGES / name
+    if WRITES:
         file.parent.mkdir(exist_ok=True)
         file.write_text(picture, "utf-8")
     kept = file.read_text("utf-8")

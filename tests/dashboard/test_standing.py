@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ghostbust.config import Config
 from ghostbust.dashboard.overview import overview
 from ghostbust.dashboard.reading import Activity, Query, StoreCounts, StoreReader, StoreSnapshot
 from ghostbust.dashboard.standing import (
@@ -25,7 +26,7 @@ from ghostbust.store.runs import RatePoint, RunKind
 from tests.dashboard.board import Filler, printed
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-LIMITS = DaemonSection(round_min_new=200)
+SETTINGS = Config(daemon=DaemonSection(round_min_new=200))
 WAITS = "round-0002-1a2b3c4d"
 """the adapter of `filled` that waits for a decision"""
 
@@ -80,7 +81,7 @@ def working(*jobs: JobRow) -> dict[str, Any]:
 def test_the_gravest_thing_is_said(
     held: dict[str, Any], light: Light, why: str, command: str
 ) -> None:
-    found = standing(replace(WATCHED, **held), LIMITS)
+    found = standing(replace(WATCHED, **held), SETTINGS.daemon)
     assert found.light is light
     assert why in found.why
     assert found.command == (f"ghostbust {command}" if command else "")
@@ -135,15 +136,15 @@ def test_supported_names_are_of_what_serves(
 
 
 def test_the_home_says_how_many_supported_names_are_left(home: Home, filled: Filler) -> None:
-    assert "supported" not in printed(overview(StoreReader(home).read(Query()), LIMITS), 80)
+    assert "supported" not in printed(overview(StoreReader(home).read(Query()), SETTINGS), 80)
     with filled.store() as store:
         store.promotions.add(Promotion(WAITS, None, "promote", "", filled.clock()))
-    lines = printed(overview(StoreReader(home).read(Query()), LIMITS), 80).splitlines()
+    lines = printed(overview(StoreReader(home).read(Query()), SETTINGS), 80).splitlines()
     assert "names  1.92 real ones an answer; supported: 1.02 of the base's" in lines
 
 
 def test_an_adapter_that_waits_is_named(home: Home, filled: Filler) -> None:
-    found = standing(StoreReader(home).read(Query()), LIMITS)
+    found = standing(StoreReader(home).read(Query()), SETTINGS.daemon)
     assert (found.light, found.command) == (
         Light.ACT,
         "ghostbust adapters show round-0002-1a2b3c4d",
@@ -152,7 +153,7 @@ def test_an_adapter_that_waits_is_named(home: Home, filled: Filler) -> None:
 
 def test_the_home_and_the_last_runs_stand_above_the_fold(home: Home, filled: Filler) -> None:
     snapshot = StoreReader(home).read(Query())
-    lines = printed(overview(snapshot, LIMITS), 80).splitlines()
+    lines = printed(overview(snapshot, SETTINGS), 80).splitlines()
     assert lines[0].startswith("■ act  round-0002-1a2b3c4d waits for a decision")
     assert lines[1] == "next  ghostbust adapters show round-0002-1a2b3c4d"
     shown = [n for n, line in enumerate(lines) if line.startswith(("run ", "1 ", "2 ", "3 "))]

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 
+from ghostbust.home import Home
 from ghostbust.reports.bars import described
 from ghostbust.reports.document import Report
+from ghostbust.reports.subjects import round_report
 from ghostbust.reports.tables import history_part
 from ghostbust.reports.writers import as_html
 from ghostbust.store.store import Store
 from tests.browser import Watched, open_browser, open_page
+from tests.pictures import ROOT, hold
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -63,6 +66,22 @@ async def test_axe_finds_no_barrier(
             assert await watched.barriers() == [], width
             await unfold(watched)
             assert await watched.barriers() == [], (width, "unfolded")
+
+
+@pytest.mark.parametrize("scheme", get_args(Scheme))
+@pytest.mark.parametrize("width", [1280, 400])
+async def test_the_docs_show_the_page(
+    fill_home: Callable[..., str], browser: Browser, tmp_path: Path, width: int, scheme: Scheme
+) -> None:
+    home = Home.open(tmp_path / "turned-down")
+    fill_home(home, serves=False)
+    with Store.open(home.database, read_only=True) as store:
+        report = round_report(store, 1, reveal=False, now=datetime(2026, 12, 1, 8, tzinfo=UTC))
+    async with open_page(browser, width, 900, scheme) as watched:
+        await watched.page.goto(_written(report, tmp_path))
+        png = await watched.page.screenshot()
+        words = await watched.page.locator("body").inner_text()
+    hold(ROOT / f"docs/guides/images/report-{width}-{scheme}.png", png, words)
 
 
 @pytest.mark.parametrize("apart", [timedelta(seconds=1), timedelta(hours=5), timedelta(days=40)])
