@@ -37,10 +37,15 @@ REF_COLUMNS = ("line", "column", "ecosystem", "kind", "as written", "name", "fla
 CHECKED_COLUMNS = ("name", "ecosystem", "verdict", "reason", "evidence", "nearest")
 FIGURES = (
     "rate", "95 % interval", "inventing", "volume", "all", "real", "invented", "induced", "unknown",
-    "installers", "answers",
+    "why unknown", "installers", "answers",
 )  # fmt: skip
 """the columns of a table of measurements; ``inventing``: answers that do; ``volume``, ``all``: real
 and all names per answer; ``induced``: inventions that the prompt named first"""
+RANKED = (
+    "answers", "real", "invented", "unknown", "all", "inventing", "induced", "installers",
+    "why unknown",
+)  # fmt: skip
+"""those that a narrow table may leave out, the most important first"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,7 +371,8 @@ def figures(m: Measurement) -> tuple[str, ...]:
         str(m.real),
         str(m.absent + m.suspect),
         str(m.induced),
-        said_unknown(m.unknown, m.local, m.unmapped),
+        str(m.unknown),
+        said_unknown(m.unknown, m.local, m.unmapped).partition(": ")[2],
         "among real" if m.installers is None else str(m.installers),
         str(m.answers),
     )

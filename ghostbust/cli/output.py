@@ -86,21 +86,52 @@ class Output:
         self.result.print(cell(text, style), soft_wrap=True)
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Iterable[object]], *, title: str | None = None
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Iterable[object]],
+        *,
+        title: str | None = None,
+        ranked: Sequence[str] = (),
     ) -> None:
-        """A table of the result, for people. None is an empty cell; a `cell` keeps its style."""
+        """A table of the result, for people. None is an empty cell; a `cell` keeps its style.
+
+        ``ranked``: columns that are left out whole where they don't fit, the most important first.
+        """
         from rich.text import Text
 
-        made = table(*columns, title=title)
-        for row in rows:
-            shown = ("" if one is None else one for one in row)
-            made.add_row(*(one if isinstance(one, Text) else cell(one) for one in shown))
+        lines = [
+            [one if isinstance(one, Text) else cell("" if one is None else one) for one in row]
+            for row in rows
+        ]
+        kept = _fitting(columns, lines, ranked, self.result.width)
+        made = table(*(columns[n] for n in kept), title=title)
+        for line in lines:
+            made.add_row(*(line[n] for n in kept))
         self.result.print(made)
 
     def document(self, document: Mapping[str, object]) -> None:
         """The result as one JSON document; prints nothing where JSON wasn't asked for."""
         if self.as_json:
             print_json(document, indent=2)
+
+
+GAP = 3
+"""characters between two columns of a `table`"""
+
+
+def _fitting(
+    columns: Sequence[str], lines: Sequence[Sequence[Text]], ranked: Sequence[str], width: int
+) -> list[int]:
+    """The places of the columns that are shown: each ranked one only if it fits whole."""
+    wide = [
+        GAP + max([len(name), *(line[n].cell_len for line in lines)])
+        for n, name in enumerate(columns)
+    ]
+    kept = [n for n, name in enumerate(columns) if name not in ranked]
+    for n in map(columns.index, ranked):
+        if sum(wide[other] for other in kept) + wide[n] <= width:
+            kept.append(n)
+    return sorted(kept)
 
 
 def print_json(document: Mapping[str, object], *, indent: int | None = None) -> None:

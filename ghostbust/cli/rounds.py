@@ -128,11 +128,8 @@ def _print_comparison(output: Output, before: Watched, after: Watched, support: 
     first, second = ([Named.of(answer) for answer in side.answers] for side in (before, after))
     if asked_of(first) != asked_of(second):
         return  # the gates say so
-    columns = (
-        "after beside before", "drop", "supported", "all", "more unknown", "more unsupported",
-    )  # fmt: skip
     output.table(
-        columns,
+        ("", "drop", "supported", "all", "more unknown", "more unsupported"),
         (
             (
                 one.context,
@@ -140,7 +137,8 @@ def _print_comparison(output: Output, before: Watched, after: Watched, support: 
             )
             for one in compare(first, second, support)
         ),
-        title="drop of the rate, names as a share of the base's, with 95 % intervals",
+        title="after beside before, with 95 % intervals",
+        ranked=("more unsupported", "more unknown"),
     )
 
 

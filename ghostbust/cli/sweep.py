@@ -23,7 +23,7 @@ from ghostbust.cli.options import (
     SeedOption,
 )
 from ghostbust.cli.output import Output, Stages
-from ghostbust.results import FIGURES, figures
+from ghostbust.results import FIGURES, RANKED, figures
 
 if TYPE_CHECKING:
     from ghostbust.records import Measurement
@@ -107,8 +107,9 @@ def sweep(
 
 
 def print_measurements(output: Output, rows: Mapping[str, Measurement]) -> None:
-    """Rates with intervals, volumes and counts, a row each."""
-    output.table(("", *FIGURES), ((name, *figures(measured)) for name, measured in rows.items()))
+    """Rates with intervals, volumes and counts, a row each; the columns that there is room for."""
+    cells = ((name, *figures(measured)) for name, measured in rows.items())
+    output.table(("", *FIGURES), cells, ranked=RANKED)
 
 
 def print_invented(output: Output, names: Sequence[InventedName]) -> None:

@@ -62,6 +62,26 @@ def test_a_table_that_is_piped_cuts_no_name(
     assert "n" * 60 + "   " + "e" * 80 in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [(80, ["name", "of", "first", "second"]), (30, ["name", "of", "first"]), (18, ["name", "of"])],
+)
+def test_a_narrow_table_leaves_out_whole_columns_by_rank(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    heads: list[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    row = ("requests", "0.5", "a longer text", "1")
+    columns = ("name", "of", "second", "first")
+    Output().table(columns, [row], ranked=("first", "second"))
+    shown = capsys.readouterr().out.splitlines()
+    assert sorted(shown[1].split()) == sorted(heads)
+    assert all(word in shown[3] for word in ("requests", "0.5"))
+    assert len([line for line in shown if line.strip()]) == 3, "no cell is broken"
+
+
 def test_json_leaves_standard_output_to_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(as_json=True)
     output.line("for people")

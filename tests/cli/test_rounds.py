@@ -305,6 +305,8 @@ def test_a_round_compares_names_in_all_by_context(
     print_round(Output(), replace(outcome, before=before, after=after), 1)
     lines = capsys.readouterr().out.splitlines()
     (head,) = (n for n, line in enumerate(lines) if "after beside before" in line)
-    for row, context in zip(lines[head + 2 : head + 4], ("all", "helps"), strict=True):
+    columns = lines[head + 2].split()
+    assert columns == ["drop", "supported", "all", "more", "unknown", "more", "unsupported"]
+    for row, context in zip(lines[head + 4 : head + 6], ("all", "helps"), strict=True):
         figures = re.sub(r"\(\S+\)", "", row).split()
         assert figures == [context, "0.000", "–", "1.000", "0.000", "–"], "one answer a prompt"
