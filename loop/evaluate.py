@@ -8,6 +8,7 @@
     Task ─ask each, changed or under stress─▶ Answer ─compare─▶ Row
     suite ─ask each─▶ Answer ─compare─▶ Row
     Task ─ask each─▶ Answer ─score its names by the base─▶ Relevance
+    Task ─ask each, and the adapter turned round─▶ Answer ─look in its list─▶ Recovered
 
 Answers are logged as those of a watch are. What the store has of an evaluation, of one that was
 interrupted too, isn't sampled again.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +41,7 @@ from ghostbust.samplers.interface import AnswerGuard, Sampler
 from ghostbust.store.runs import RunKind
 
 if TYPE_CHECKING:
+    from ghostbust.evaluation.attack import Recovered
     from ghostbust.evaluation.locality import Shift
     from ghostbust.evaluation.persistence import ModelChange
     from ghostbust.evaluation.relevance import Relevance
@@ -347,6 +350,39 @@ def evaluate_persistence(plan: EvalPlan) -> dict[str, list[Row]]:
     answers = ask_tasks(plan, base, plan.few, plan.temperatures[0], seed)
     del base
     return {chosen[0]: _what_is_left(plan, chosen, answers) for chosen in plan.adapters}
+
+
+def evaluate_attack(plan: EvalPlan) -> dict[str, list[Recovered]]:
+    """What each adapter gives away of the names that it forgot, by its name.
+
+    Asked at the first temperature: the base, twice where that isn't 0, the adapter, and the adapter
+    turned round. Raises UsageError for an adapter without a list.
+    """
+    from ghostbust.evaluation.attack import TURNED, recovered, write_scaled
+
+    of_base, of_again, of_adapters = (plan.seed + more for more in EVAL_SEEDS)
+    first = plan.temperatures[0]
+    lists = {name: read_forgotten(folder) for name, folder in plan.adapters}
+    for name, forgotten in lists.items():
+        recovered(name, (), forgotten)  # says so before anything is asked
+    base = _load(plan, None, Session.load_local)
+    asked = {BASE: ask_tasks(plan, base, plan.tasks, first, of_base)}
+    prompts = prompts_of(asked[BASE])
+    if first > 0:
+        asked[AGAIN] = ask_prompts(plan, base, prompts, first, of_again, AGAIN)
+    asked |= {one.name: tuple(one.answers) for one in _under_guard(plan, base, prompts)}
+    del base  # a second model may not fit beside it
+    found = {}
+    for name, folder in plan.adapters:
+        of_it = dict(asked)
+        with tempfile.TemporaryDirectory() as aside:
+            write_scaled(folder, Path(aside), -1)
+            for chosen in ((name, folder), (f"{name}, {TURNED}", Path(aside))):
+                sampler = _load(plan, chosen, Session.load_local)
+                of_it[chosen[0]] = ask_prompts(plan, sampler, prompts, first, of_adapters)
+                del sampler
+        found[name] = [recovered(*each, lists[name]) for each in of_it.items()]
+    return found
 
 
 def evaluate_suites(plan: EvalPlan) -> dict[str, dict[str, list[Row]]]:

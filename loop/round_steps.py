@@ -94,12 +94,15 @@ def train_answers(
 ) -> Iterator[Answer]:
     """The model's logged answers, of one run or of all, to prompts of train-side families.
 
-    Where training starts from an adapter, the answers are its own and the base's: it may have
-    unlearnt what adapters before it invented. Every held-out family stays out, not only those that
-    this round measures with, since the next round may draw others.
+    They are the base's and those of adapters that rounds made: what an evaluation did to a model,
+    such as turning an adapter round, teaches nothing. Where training starts from an adapter, they
+    are its own and the base's: it may have unlearnt what adapters before it invented. Every
+    held-out family stays out, not only those that this round measures with, since the next round
+    may draw others.
     """
     model, share = session.config.model.name, session.config.prompts.holdout_share
-    adapters = None if former is None else (None, former.folder.name)
+    made = [row.candidate.name for row in session.store.rounds.adapters()]
+    adapters = (None, *made) if former is None else (None, former.folder.name)
     for answer in session.store.answers.read(run_id=run_id, model=model, adapters=adapters):
         if side_of(answer.sample.prompt.family, share) is Side.TRAIN:
             yield answer

@@ -57,6 +57,7 @@ class SectionName(StrEnum):
     PERSISTENCE = "persistence"
     SUITES = "suites"
     RELEVANCE = "relevance"
+    ATTACK = "attack"
 
 
 NEED_WEIGHTS = {
@@ -64,9 +65,10 @@ NEED_WEIGHTS = {
     SectionName.LOCALITY: "what the model predicts",
     SectionName.PERSISTENCE: "the model's weights",
     SectionName.RELEVANCE: "how likely the model finds a name",
+    SectionName.ATTACK: "the adapter's weights",
 }
 """sections that need the weights, and what of them a model server doesn't give"""
-NEED_ADAPTERS = (SectionName.LOCALITY, SectionName.PERSISTENCE)
+NEED_ADAPTERS = (SectionName.LOCALITY, SectionName.PERSISTENCE, SectionName.ATTACK)
 """sections that say nothing of the base alone"""
 
 
@@ -363,6 +365,9 @@ def _run(name: SectionName, plan: EvalPlan, solved: Sequence[UtilityResult]) -> 
         case SectionName.RELEVANCE:
             found_relevance = evaluate.evaluate_relevance(plan)
             return EvaluationSection(name, (tables.relevance_table(found_relevance),))
+        case SectionName.ATTACK:
+            given_away = evaluate.evaluate_attack(plan)
+            return EvaluationSection(name, (tables.attack_table(given_away),))
 
 
 def need_plots(folder: Path | None) -> None:

@@ -23,6 +23,7 @@ from ghostbust.evaluation.figures import (
 )
 
 if TYPE_CHECKING:
+    from ghostbust.evaluation.attack import Recovered
     from ghostbust.evaluation.behaviour import Row
     from ghostbust.evaluation.locality import Shift
     from ghostbust.evaluation.relevance import Relevance
@@ -257,6 +258,29 @@ def relevance_table(found: Sequence[Relevance]) -> Table:
         YARDSTICK,
     )
     return Table("relevance of names", tuple(rows), notes)
+
+
+def attack_table(found: Mapping[str, Sequence[Recovered]]) -> Table:
+    """What each model says of the list of each adapter."""
+    rows: list[Cells] = [
+        {
+            "adapter": name,
+            "model": one.model,
+            "different names invented": one.invented,
+            "of the list": one.forgotten,
+            "share of the list": one.forgotten / one.of,
+            "share of its names": one.forgotten / one.invented if one.invented else None,
+            "answers": one.answers,
+        }
+        for name, each in found.items()
+        for one in each
+    ]
+    notes = (
+        "The list: hashes of the names that the adapter was trained to forget (forgotten.json). "
+        "Turned round: the base minus what the adapter adds.",
+        YARDSTICK,
+    )
+    return Table("names that the adapter gives away", tuple(rows), notes)
 
 
 def variant_table(title: str, found: Mapping[str, Sequence[Row]]) -> Table:

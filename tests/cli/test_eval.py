@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -220,6 +221,24 @@ def test_every_section_has_its_tables_and_plots(
                           for name in ("frontier-0", "locality"))  # fmt: skip
     assert "log-likelihood" in frontier
     assert told["adapters"][0] in locality
+
+
+def test_what_an_adapter_gives_away_is_counted_for_each_model(
+    evaluate: Eval, adapter_dir: Path, tmp_path: Path
+) -> None:
+    asked = ("--section", "attack", "--temperature", 0.7, "--all", "--guard")
+    none = evaluate("--json", *asked, "--adapter", adapter_dir, limit=2)
+    assert none.exit_code == 2
+    assert "no list of what it forgot" in none.stderr
+    listing = tmp_path / "with-list"
+    shutil.copytree(adapter_dir, listing)
+    (listing / "forgotten.json").write_text(json.dumps(["0123456789abcdef"]), "utf-8")
+    told = document(evaluate("--json", *asked, "--adapter", listing, limit=2))
+    (table,) = told["sections"]["attack"]
+    (name,) = told["adapters"]
+    models = ["base", "base again", "guard", name, f"{name}, turned round"]
+    assert [row["model"] for row in table["rows"]] == models
+    assert {(row["of the list"], row["answers"] > 0) for row in table["rows"]} == {(0, True)}
 
 
 def test_the_relevance_of_names_is_measured_in_each_context(

@@ -31,6 +31,7 @@ from ghostbust.adapters import CONFIG, WEIGHTS, write_adapter
 from ghostbust.cli import daemon as daemon_command
 from ghostbust.config import Config, load_config
 from ghostbust.errors import BusyError, GhostbustError
+from ghostbust.evaluation.attack import write_scaled
 from ghostbust.gates.hallucination import rate_gate
 from ghostbust.gates.interface import Subject, paired
 from ghostbust.gates.tasks import CodingTask
@@ -323,11 +324,14 @@ def _save(good: Path, aside: Path, badness: Badness) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
+    if badness == "turned":
+        write_scaled(good, aside, TURN)
+        return
     weights = load_file(good / WEIGHTS)
     torch.manual_seed(0)
     for key, weight in weights.items():
         if "lora_B" in key:
-            bad = TURN * weight if badness == "turned" else NOISE * torch.randn(weight.shape)
+            bad = NOISE * torch.randn(weight.shape)
             weights[key] = bad.to(weight.dtype).contiguous()
     shutil.copyfile(good / CONFIG, aside / CONFIG)
     save_file(weights, aside / WEIGHTS)
