@@ -126,13 +126,18 @@ def read_copy(folder: Path) -> Manifest:
     return manifest
 
 
-def copy_adapter(folder: Path, into: Path) -> Manifest:
+def copy_adapter(folder: Path, into: Path, *, for_others: bool = False) -> Manifest:
     """Copies a complete adapter into an empty folder, hashing the very bytes that it copies.
 
-    Raises ModelError as `read_adapter` does, and OSError where ``into`` can't be written.
+    ``for_others``: without its list of forgotten names, by which whoever samples the base could
+    tell which of its inventions are in it. Raises ModelError as `read_adapter` does, and OSError
+    where ``into`` can't be written.
     """
     manifest, text = _read_manifest(folder)
-    for name, digest in manifest.files.items():
+    listed = dict(manifest.files)
+    if for_others and listed.pop(FORGOTTEN, None) is not None:
+        text = json.dumps(parse_json(text) | {"files": listed}, indent=2).encode()
+    for name, digest in listed.items():
         if copy_plain(folder / name, into / name) != digest:
             raise ModelError(f"{folder / name} was changed after training; don't serve it")
     (into / MANIFEST).write_bytes(text)

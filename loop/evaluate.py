@@ -203,7 +203,7 @@ def _folder_name(home: Home, folder: Path) -> str:
     if (folder / MANIFEST).exists():
         manifest = read_copy(folder)
         own = home.adapters / manifest.name
-        same = own.is_dir() and read_adapter(own).files == manifest.files
+        same = own.is_dir() and read_adapter(own).files[WEIGHTS] == manifest.files[WEIGHTS]
         return manifest.name if same else f"{manifest.name}-{manifest.files[WEIGHTS][:8]}"
     digest = hashlib.sha256()
     for file in sorted(folder.glob("adapter_model.*")):

@@ -194,6 +194,20 @@ def test_a_copy_is_read_under_another_name_and_an_adapter_is_not(tmp_path: Path)
         read_adapter(tmp_path / "b")
 
 
+def test_a_copy_for_others_has_no_list_of_forgotten_names(tmp_path: Path) -> None:
+    def with_list(aside: Path) -> None:
+        save(aside)
+        write_forgotten(aside, ["0123456789abcdef"])
+
+    whole = write_adapter(tmp_path / "a", model="m", facts={"losses": [1.0]}, save=with_list)
+    (tmp_path / "b").mkdir()
+    copy = copy_adapter(tmp_path / "a", tmp_path / "b", for_others=True)
+    assert read_forgotten(tmp_path / "a") == frozenset({"0123456789abcdef"})
+    assert read_forgotten(tmp_path / "b") is None
+    assert copy.files == {name: whole.files[name] for name in whole.files if "forgot" not in name}
+    assert (copy.name, copy.facts) == (whole.name, whole.facts)
+
+
 def test_what_is_copied_is_what_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program changes the weights between their check and their copy."""
     written(tmp_path / "a")

@@ -17,13 +17,14 @@ from ghostbust.models.load import load_model
 def export_peft(adapter: Path, out: Path, card: str = "") -> None:
     """Copies a complete adapter folder, every file checked against its hash as it is copied.
 
-    ``card``: its model card, here as in the other formats; none is written if it is empty.
+    Its list of forgotten names stays here. ``card``: its model card, here as in the other formats;
+    none is written if it is empty.
 
     Raises ModelError if the folder is incomplete or changed, and UsageError if ``out`` is there
     already or can't be written.
     """
     with new_folder(out) as aside:
-        copy_adapter(adapter, aside)
+        copy_adapter(adapter, aside, for_others=True)
         write_card(aside, card)
 
 
