@@ -39,7 +39,7 @@ def form_of(ref: PackageRef) -> re.Pattern[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class KnownPlace:
     """A place for one name, with the names that may stand there."""
 
     known: tuple[str, ...]
@@ -80,12 +80,14 @@ class KnownNames:
         self._snapshots = snapshots
         self._known = cache(self._sorted)
 
-    def place(self, ref: PackageRef) -> Place | None:
+    def place(self, ref: PackageRef) -> KnownPlace | None:
         """The place where a ref stands; None where no popular names are known of its ecosystem."""
         is_import = ref.kind is RefKind.IMPORT
         known = self._known(ref.ecosystem, is_import)
         is_folded = ref.ecosystem is Ecosystem.PYPI and not is_import
-        return Place(known, form_of(ref), ref.ecosystem if is_folded else None) if known else None
+        return (
+            KnownPlace(known, form_of(ref), ref.ecosystem if is_folded else None) if known else None
+        )
 
     def _sorted(self, ecosystem: Ecosystem, is_import: bool) -> tuple[str, ...]:
         snapshot = self._snapshots.get(ecosystem)

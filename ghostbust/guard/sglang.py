@@ -1,6 +1,6 @@
 """The guard inside SGLang (0.5), as a custom logit processor that each request names.
 
-``GuardProcessor.to_str()`` is what a request gives as ``custom_logit_processor``. It holds the
+``RequestGuard.to_str()`` is what a request gives as ``custom_logit_processor``. It holds the
 place of this class, not its code, so ghostbust must be installed beside the server, which runs with
 ``--enable-custom-logit-processor --disable-overlap-schedule``.
 
@@ -34,7 +34,7 @@ _KEPT = "_ghostbust"
 """attribute of a request that holds its `_Request`, which so ends with it"""
 
 
-class GuardProcessor(CustomLogitProcessor):  # type: ignore[misc]
+class RequestGuard(CustomLogitProcessor):  # type: ignore[misc]
     """The guard of SGLang's requests that ask for it, by the settings of the home of its process.
 
     Such a request must have ``custom_params``, ``{}`` at least. ``guard.on_error = "closed"`` ends

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ghostbust.guard.names import KnownNames, Place
+from ghostbust.guard.names import KnownNames, KnownPlace
 from ghostbust.records import Ecosystem, PackageRef, RefKind
 from ghostbust.registries.judge import Mode, default_judge
 
 
-def place(kind: RefKind, ecosystem: Ecosystem = Ecosystem.PYPI) -> Place:
+def place(kind: RefKind, ecosystem: Ecosystem = Ecosystem.PYPI) -> KnownPlace:
     names = KnownNames(default_judge(Mode.SNAPSHOT).snapshots)
     found = names.place(PackageRef(ecosystem, kind, "x", 0, 1, "x"))
     assert found is not None

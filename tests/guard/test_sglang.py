@@ -60,7 +60,7 @@ def params(request: Request) -> dict[str, Any]:
 def drawn(adapter: ModuleType, request: Request, tokens: list[int]) -> None:
     """Lets the server draw these tokens, one a step."""
     for token in tokens:
-        adapter.GuardProcessor()(torch.zeros(1, 300), [params(request)])
+        adapter.RequestGuard()(torch.zeros(1, 300), [params(request)])
         request.output_ids.append(token)
 
 
@@ -69,14 +69,14 @@ def test_a_request_is_held_to_real_names_and_others_stay(
 ) -> None:
     (y,), (q,) = tokenizer("y")["input_ids"], tokenizer("q")["input_ids"]
     request = Request(tokenizer, [1], inflight_middle_chunks=1)
-    adapter.GuardProcessor()(torch.zeros(1, 300), [params(request)])  # half of the prompt
+    adapter.RequestGuard()(torch.zeros(1, 300), [params(request)])  # half of the prompt
     request.inflight_middle_chunks = 0
     drawn(adapter, request, tokenizer("pip install nump")["input_ids"])
     logits = torch.zeros(2, 300)
     logits[:, [y, q]] = 9.0
     before = logits.clone()
     other = Request(tokenizer, [1])
-    made = adapter.GuardProcessor()(logits, [params(other), params(request)])
+    made = adapter.RequestGuard()(logits, [params(other), params(request)])
     assert torch.equal(made[0], before[0])
     assert made[1, q] == -torch.inf
     assert made[1, y] == 9.0
@@ -94,7 +94,7 @@ def test_a_server_that_draws_ahead_is_told_once(
     request = Request(tokenizer, [1])
     with caplog.at_level(logging.WARNING):
         for _ in range(3):  # the overlap schedule: the first token isn't known yet
-            made = adapter.GuardProcessor()(torch.zeros(1, 300), [params(request)])
+            made = adapter.RequestGuard()(torch.zeros(1, 300), [params(request)])
     assert "--disable-overlap-schedule" in caplog.text
     assert len(caplog.records) == 1
     assert int((made[0] == -torch.inf).sum()) == (299 if closed else 0)
@@ -104,7 +104,7 @@ def test_several_rows_of_one_request_are_told(
     adapter: ModuleType, tokenizer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     request = Request(tokenizer, [1])
-    made = adapter.GuardProcessor()(torch.zeros(2, 300), [params(request)] * 2)
+    made = adapter.RequestGuard()(torch.zeros(2, 300), [params(request)] * 2)
     assert "speculative" in caplog.text
     assert torch.equal(made, torch.zeros(2, 300))
 
@@ -116,7 +116,7 @@ def test_a_request_without_params_goes_on(
     adapter: ModuleType, caplog: pytest.LogCaptureFixture, given: list[Any], said: str
 ) -> None:
     for _ in range(2):
-        made = adapter.GuardProcessor()(torch.zeros(1, 300), given)
+        made = adapter.RequestGuard()(torch.zeros(1, 300), given)
     assert torch.equal(made, torch.zeros(1, 300))
     assert len(caplog.records) == 1
     assert said in caplog.text
@@ -127,7 +127,7 @@ def test_a_server_without_a_tokenizer_is_told_once(
 ) -> None:
     request = Request(None, [1])
     for token in (5, 6):
-        adapter.GuardProcessor()(torch.zeros(1, 300), [params(request)])
+        adapter.RequestGuard()(torch.zeros(1, 300), [params(request)])
         request.output_ids.append(token)
     assert len(caplog.records) == 1
     assert "--skip-tokenizer-init" in caplog.text
