@@ -150,12 +150,14 @@ def bench(
     base = load_local(settings, cache_dir())
     cli.output.note(f"ask {len(prompts)} prompts {2 * turns} times")
     found = guard_cost(base, guarding, prompts, sampling, turns)
+    free, held = (judge_samples(side, guarding.guard.judge) for side in (found.free, found.held))
+    clean = [
+        same
+        for answer, same in zip(free, found.same, strict=True)
+        if not any(one.lookup.invented for one in answer.judged)
+    ]
     sides = []
-    for name, side, ms in (
-        ("base", found.free, found.free_ms),
-        ("guard", found.held, found.held_ms),
-    ):
-        answers = judge_samples(side, guarding.guard.judge)
+    for name, answers, ms in (("base", free, found.free_ms), ("guard", held, found.held_ms)):
         measured = measure(answers, seed=seed)
         judged = [one for answer in answers for one in answer.judged]
         own = [one for one in judged if Flag.PROMPT_INDUCED not in one.ref.flags]
@@ -174,7 +176,8 @@ def bench(
     cli.output.table(list(sides[0]), (one.values() for one in sides))
     cli.output.line(
         f"time a token: {found.ratio:.3f} of the base's, median of {turns}; "
-        f"{found.unchanged} of {len(found.free)} answers are the same"
+        f"{sum(found.same)} of {len(found.same)} answers are the same, {sum(clean)} of {len(clean)}"
+        " without an invention"
     )
     cli.output.document(
         {
@@ -182,7 +185,9 @@ def bench(
             "seed": seed,
             "prompts": len(prompts),
             "answers": len(found.free),
-            "unchanged": found.unchanged,
+            "unchanged": sum(found.same),
+            "clean": len(clean),
+            "clean_unchanged": sum(clean),
             "ratio": found.ratio,
             "base_ms": found.free_ms,
             "guard_ms": found.held_ms,

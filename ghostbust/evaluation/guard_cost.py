@@ -32,9 +32,11 @@ class GuardCost:
         return median(one / other for one, other in zip(self.held_ms, self.free_ms, strict=True))
 
     @property
-    def unchanged(self) -> int:
-        """Answers that are the same, character for character."""
-        return sum(one.text == other.text for one, other in zip(self.free, self.held, strict=True))
+    def same(self) -> tuple[bool, ...]:
+        """Of each answer, whether it is the same on both sides, character for character."""
+        return tuple(
+            one.text == other.text for one, other in zip(self.free, self.held, strict=True)
+        )
 
 
 def guard_cost(

@@ -117,5 +117,6 @@ def test_bench_sets_the_guard_beside_the_base(
     assert told["ratio"] > 0
     assert base["invented"] > guarded["invented"]
     assert guarded["in install lines"] == 0
-    assert 0 <= told["unchanged"] < told["answers"]
+    assert 0 <= told["clean_unchanged"] <= told["unchanged"] < told["answers"]
+    assert told["clean_unchanged"] <= told["clean"] < told["answers"]
     assert not (home / "ghostbust.db").exists()
