@@ -16,6 +16,7 @@ SCRIPTS = ("sh", "bash")
 """labels of blocks in which every line is a command"""
 KEYED = {"yaml": r"^\s*(?:- )?run: ", "ini": r"^Exec\w+="}
 """labels of blocks in which what is behind a key is a command, and the key"""
+_NOT_FOLLOWED = re.compile(r"<!-- not followed: [^\n]* -->")
 _BEFORE = {"sudo", "exec", "nohup", "time"}
 _ENDS = {"|", "||", "&&", ";", "&", "(", ")", "{", "}"}
 
@@ -31,6 +32,8 @@ class Block:
     text: str
     title: str = ""
     """the file that the block is to be saved as"""
+    followed: bool = True
+    """False below a comment ``not followed: why``: what stands for something of the reader's"""
 
     def commands(self) -> Iterator[Command]:
         """Every program that the block calls; none for blocks of other labels."""
@@ -69,7 +72,8 @@ def blocks(page: Path) -> Iterator[Block]:
         label, _, more = found[2].partition(" ")
         title = re.search(r'title="([^"]+)"', more)
         line = text.count("\n", 0, found.start()) + 1
-        yield Block(page, line, label, found[3], title[1] if title else "")
+        followed = not text[: found.start()].rstrip().endswith(tuple(_NOT_FOLLOWED.findall(text)))
+        yield Block(page, line, label, found[3], title[1] if title else "", followed)
 
 
 def mentions(page: Path) -> Iterator[list[str]]:

@@ -1,8 +1,9 @@
 """Follows a page by its code blocks, as a new user would: ``python -m tests.lab.follow PAGE``.
 
-In a fresh clone and a folder of its own, with an empty home and cache: each command is typed in its
-order into one shell, each block with a title is written to the file of that name. What is printed
-must have the shape of what the page shows; ``--write`` puts it there instead. Figures may differ.
+In a fresh clone and a fresh virtual environment, with an empty home and cache: each command is
+typed in its order into one shell, each block with a title is written to the file of that name. What
+is printed must have the shape of what the page shows; ``--write`` puts it there instead. Figures
+may differ.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +48,8 @@ def steps_of(page: list[Block]) -> list[Step]:
     """What a reader of these blocks does, in order."""
     found: list[Step] = []
     for block in page:
+        if not block.followed:
+            continue
         if block.title:
             found.append(
                 Step(f"cat > {shlex.quote(block.title)} <<'END-OF-FILE'\n{block.text}END-OF-FILE")
@@ -152,13 +156,15 @@ def main() -> int:
         subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GHOSTBUST_")},
-            "PATH": f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{folder.parent / 'venv/bin'}:{os.environ['PATH']}",
             "COLUMNS": str(WIDTH),
             "NO_COLOR": "1",
+            "GHOSTBUST_HOME": str(folder.parent / "home"),
             "GHOSTBUST_CACHE": str(folder.parent / "cache"),
             "GHOSTBUST_REGISTRY__MODE": "snapshot",
         }
         environment.pop("VIRTUAL_ENV", None)
+        venv.create(folder.parent / "venv", with_pip=True)
         steps = steps_of(list(blocks(page)))
         for step in follow(steps, folder, environment):
             said = differences(step)

@@ -31,6 +31,11 @@ me is 5
 …
 $ false
 ```
+
+<!-- not followed: stands for a file of yours -->
+```sh
+cat YOURS
+```
 """
 
 
