@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ghostbust.config import Config
     from ghostbust.home import Home
     from ghostbust.publishers.interface import Publisher
+    from ghostbust.sections import GuardSection
 
 BROKEN = 2
 """exit code: something is broken"""
@@ -48,7 +49,7 @@ FUTURE: Final = timedelta(minutes=5)
 LOOK_S: Final = 5.0
 """how long the daemon of this machine, and a server asked for the time, may take"""
 NOT_ASKED: Final = "not looked at: --offline"
-_LONG: Final = ("accelerator", "sandbox", "server", "rewriter", "publisher")
+_LONG: Final = ("accelerator", "sandbox", "server", "rewriter", "publisher", "guard")
 """how the names of checks begin that ask a server, load torch or start programs"""
 _CLOCK: Final = "set the clock (timedatectl set-ntp true): verdicts, budgets and cutoffs are dated"
 
@@ -350,6 +351,8 @@ def service_checks(settings: Config, home: Home) -> Mapping[str, Check]:
     if settings.discovery.rewriter is not None:
         checks["rewriter"] = partial(check_rewriter, settings)
     checks |= publisher_checks(settings, home)
+    if settings.guard.upstream is not None:
+        checks["guard"] = partial(check_guard, settings.guard)
     for ecosystem in PROMPTED:
         checks[f"{ecosystem} registry"] = partial(check_registry, ecosystem, settings, home.path)
     checks["stored times"] = partial(check_stored_times, home)
@@ -409,6 +412,17 @@ def publisher_checks(settings: Config, home: Home) -> Mapping[str, Check]:
         f"publisher {publisher.where}": partial(check_publisher, publisher, settings)
         for publisher in made
     }
+
+
+def check_guard(section: GuardSection) -> Diagnosis:
+    """Whether the guard of the settings is there, and reads what the server answers."""
+    from ghostbust.loop.daemon.guard_job import ask_guard
+
+    try:
+        return Diagnosis(Level.OK, ask_guard(section))
+    except GhostbustError as error:
+        start = "ghostbust daemon" if section.daemon else "ghostbust guard serve"
+        return Diagnosis(Level.WARN, str(error), f"start it: {start}; its log says what is wrong")
 
 
 def check_publisher(publisher: Publisher, settings: Config) -> Diagnosis:

@@ -35,15 +35,22 @@ END_S: Final = 20.0
 
 
 def look_at_guard(place: Workplace) -> str:
-    """What the guard of the settings has done so far, in a few words.
+    """What the guard of the settings has done so far, in a few words. Raises as `ask_guard`."""
+    said = ask_guard(place.config.guard, patience_s=ANSWER_S)
+    log.info("guard: %s", said)
+    return said
 
-    Raises EndpointError where nobody answers there, or no guard does, DataError where the guard
-    can't read what the server answers.
+
+def ask_guard(section: GuardSection, *, patience_s: float = 0.0) -> str:
+    """What the guard has done so far, in a few words.
+
+    ``patience_s``: how long it is asked again where nobody listens. Raises EndpointError where
+    nobody answers there, or no guard does, DataError where the guard can't read what the server
+    answers.
     """
-    section = place.config.guard
     where, url = f"the guard at {section.host}:{section.port}", f"{section.url}/guard/health"
     try:
-        answer = _ask(url)
+        answer = _ask(url, patience_s)
         found = parse_json(answer.content)
         state, answers, inventions = found["state"], found["answers"], found["inventions"]
     except http.ERRORS as exc:
@@ -53,14 +60,12 @@ def look_at_guard(place: Workplace) -> str:
     if state != "ok":
         then = "takes them away" if state == "failing closed" else "lets them through"
         raise DataError(f"{where} can't read answers, and {then}")
-    said = f"invented names held back: {inventions:,}, in answers: {answers:,}"
-    log.info("guard: %s", said)
-    return said
+    return f"invented names held back: {inventions:,}, in answers: {answers:,}"
 
 
-def _ask(url: str) -> http.Response:
+def _ask(url: str, patience_s: float) -> http.Response:
     """Its answer, also where it is only just being started. Raises what httpx raises."""
-    deadline = time.monotonic() + ANSWER_S
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return http.ask("GET", url, total_s=ANSWER_S, headers={"User-Agent": http.USER_AGENT})

@@ -17,13 +17,17 @@ from ghostbust.cli.doctor import Level
 from ghostbust.config import Config
 from ghostbust.errors import EndpointError, ModelError, SnapshotError
 from ghostbust.gates import layers
+from ghostbust.guard.proxy import GuardProxy
+from ghostbust.guard.reading import Guard
 from ghostbust.home import Home
 from ghostbust.operations.systemd import unit_for
 from ghostbust.records import Ecosystem, Promotion, utc_now
 from ghostbust.registries.snapshot import NameRow, build_snapshot
+from ghostbust.sections import GuardSection
 from ghostbust.store.store import Store
 from tests.cli.loopback import ModelServer
 from tests.cli.reading import document
+from tests.guard.upstream import serving
 
 if TYPE_CHECKING:
     from tests.cli.conftest import FakeIndex, Run
@@ -346,3 +350,18 @@ def test_the_unit(tmp_path: Path) -> None:
     assert checks.check_unit(unit).level is Level.OK
     unit.write_text(unit.read_text().replace("Type=notify", "Type=simple"))
     assert "Type=notify" in checks.check_unit(unit).todo
+
+
+def test_a_guard_that_is_there_and_one_that_is_not(place: Home) -> None:
+    proxy = GuardProxy(
+        GuardSection(upstream="http://127.0.0.1:9"), Guard.by_snapshots().read, lambda _: ()
+    )
+    with serving(proxy.app) as url:
+        section = GuardSection(upstream="http://127.0.0.1:9", port=int(url.rpartition(":")[2]))
+        settings = Config(guard=section)
+        found = checks.service_checks(settings, place)["guard"]()
+        assert (found.level, found.said) == (Level.OK, "invented names held back: 0, in answers: 0")
+    gone = checks.service_checks(settings, place)["guard"]()
+    assert gone.level is Level.WARN
+    assert "start it: ghostbust guard serve" in gone.todo
+    assert "guard" not in checks.service_checks(Config(), place)
